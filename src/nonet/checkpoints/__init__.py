@@ -1,0 +1,1 @@
+"""Every way in which weights come in and go out."""

@@ -1,0 +1,1 @@
+"""Picture sources, cleaning, the scene composer and its captions."""

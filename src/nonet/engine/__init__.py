@@ -1,0 +1,1 @@
+"""Drawing fast: from a request to a stream of events."""

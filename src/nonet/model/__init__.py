@@ -1,0 +1,1 @@
+"""The networks and the text side, as plain functions of tensors."""

@@ -1,0 +1,1 @@
+"""What may be drawn, and how a drawing says what it is."""

@@ -1,0 +1,1 @@
+"""Training the codec, the decoder and the judge, and measuring them."""
