@@ -1,0 +1,147 @@
+"""Training the picture codec: reconstruct crops of composed scenes through a fixed grid of codes.
+
+The quantiser is finite scalar quantisation (Mentzer et al. 2023) with a straight-through gradient: a codebook that
+cannot collapse and needs no commitment tuning; a small pull keeps the latents inside the grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from nonet.model.vqgan import VQGAN, VQGANConfig
+from nonet.training.optim import EMA, generator_state, precision, schedule
+from nonet.training.sheets import grid_sheet
+
+Pictures = Callable[[int, torch.Generator], Tensor]
+"""(how many, generator) -> pixels (B, H, W, 3) in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class CodecSettings:
+    """The `[run]` table of a codec's config file.
+
+    `pictures` scenes are composed per step and `crops` squares of `crop` pixels are cut from each; after
+    `freeze_encoder_at` steps only the decoder learns, so that tokens made before stay valid.
+    """
+
+    total_steps: int = 8000
+    pictures: int = 8
+    crops: int = 2
+    crop: int = 128
+    lr: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 0.01
+    edge_weight: float = 0.5
+    pull: float = 0.05
+    ema: float = 0.999
+    seed: int = 0
+    freeze_encoder_at: int | None = None
+
+
+@dataclass
+class CodecTrainee:
+    """The codec with its optimiser; see `nonet.training.run.Trainee`."""
+
+    config: VQGANConfig
+    settings: CodecSettings
+    pictures: Pictures
+    device: torch.device
+    total_steps: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.settings.seed)
+        self.total_steps = self.settings.total_steps
+        self.codec = VQGAN(self.config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        trained = [p for p in self.codec.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            trained, lr=self.settings.lr, betas=(0.9, 0.99), weight_decay=self.settings.weight_decay
+        )
+        self.ema = EMA(self.codec, self.settings.ema)
+        self.generator = torch.Generator().manual_seed(self.settings.seed)
+        self.steps_done = 0
+
+    def step(self) -> dict[str, float]:
+        settings = self.settings
+        factor = schedule(self.steps_done, self.total_steps, settings.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.lr * factor
+        frozen = settings.freeze_encoder_at is not None and self.steps_done >= settings.freeze_encoder_at
+        pixels = self._crops()
+        with precision(self.device):
+            with torch.set_grad_enabled(not frozen):
+                latents = self.codec.latents(pixels)
+            grid = snap(latents, self.config.levels)
+            output = self.codec.pixels(latents + (grid - latents).detach())
+        losses = reconstruction_losses(output.float(), pixels)
+        loss = losses["l1"] + 4.0 * losses["mse"] + settings.edge_weight * losses["edges"]
+        loss = loss + settings.pull * (latents - grid.detach()).square().mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.codec.parameters(), 1.0)
+        self.optimizer.step()
+        self.ema.update(self.codec)
+        self.steps_done += 1
+        psnr = -10 * torch.log10(losses["mse"].detach())
+        return {"loss": float(loss.detach()), "psnr": float(psnr), "grad_norm": float(norm), "lr": factor}
+
+    def _crops(self) -> Tensor:
+        settings = self.settings
+        scenes = self.pictures(settings.pictures, self.generator).to(self.device)
+        side, room = settings.crop, scenes.shape[1] - settings.crop + 1
+        corners = torch.randint(room, (settings.pictures * settings.crops, 2), generator=self.generator)
+        cut = [
+            scenes[index // settings.crops, y : y + side, x : x + side]
+            for index, (y, x) in enumerate(corners.tolist())
+        ]
+        return torch.stack(cut)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "codec": self.codec.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema.state_dict(),
+            "generator": generator_state(self.generator),
+            "steps_done": self.steps_done,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.codec.load_state_dict(state["codec"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.ema.load_state_dict(state["ema"])
+        self.generator.set_state(state["generator"])
+        self.steps_done = int(state["steps_done"])
+
+    @torch.no_grad()
+    def sheet(self) -> Image.Image:
+        """Pictures above, what the averaged codec makes of them below."""
+        pixels = self.pictures(8, torch.Generator().manual_seed(1)).to(self.device)
+        with self.ema.swapped(self.codec):
+            rebuilt = self.codec.decode(self.codec.encode(pixels)).float()
+        return grid_sheet(torch.cat([pixels, rebuilt]).cpu(), columns=8)
+
+    def settings_dict(self) -> dict[str, Any]:
+        return {"model": self.config.to_dict(), "run": asdict(self.settings)}
+
+
+def snap(latents_BEHW: Tensor, levels: tuple[int, ...]) -> Tensor:
+    """The nearest point of the grid of `levels` (odd counts, centred on 0) for every latent."""
+    bound = torch.tensor([n // 2 for n in levels], device=latents_BEHW.device, dtype=latents_BEHW.dtype)
+    return torch.minimum(torch.maximum(latents_BEHW.round(), -bound[:, None, None]), bound[:, None, None])
+
+
+def reconstruction_losses(output_BHWC: Tensor, target_BHWC: Tensor) -> dict[str, Tensor]:
+    """`l1`, `mse`, and `edges`: the L1 distance of the pixel differences along both axes, at two scales."""
+    difference = output_BHWC - target_BHWC
+    edges = torch.zeros((), device=difference.device)
+    at_scale = difference.permute(0, 3, 1, 2)
+    for _ in range(2):
+        edges = edges + at_scale.diff(dim=-1).abs().mean() + at_scale.diff(dim=-2).abs().mean()
+        at_scale = F.avg_pool2d(at_scale, 2)
+    return {"l1": difference.abs().mean(), "mse": difference.square().mean(), "edges": edges}

@@ -1,0 +1,95 @@
+"""Small parts that every training shares: schedule, weight average, precision, generators."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def schedule(step: int, total_steps: int, warmup: int, decay: float = 0.25) -> float:
+    """Warm up, stay, then fall linearly to a tenth over the last `decay` share: the factor on the learning rate.
+
+    The long flat middle lets a run be lengthened without having decayed too early (WSD, as in MiniCPM, 2024).
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    left = (total_steps - step) / max(1.0, total_steps * decay)
+    return 0.1 + 0.9 * min(1.0, max(0.0, left))
+
+
+class EMA:
+    """Exponential moving average of a module's floating-point state, with the usual early ramp."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.steps = 0
+        self.values = {k: v.detach().clone() for k, v in module.state_dict().items() if v.is_floating_point()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        state = module.state_dict()
+        torch._foreach_lerp_(list(self.values.values()), [state[k] for k in self.values], 1 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps, "values": self.values}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = int(state["steps"])
+        for key, value in state["values"].items():
+            self.values[key].copy_(value)
+
+    def swapped(self, module: nn.Module) -> AbstractContextManager[None]:
+        """For the length of a `with`, the module holds the averaged weights."""
+        return _Swapped(self, module)
+
+
+class _Swapped(AbstractContextManager[None]):
+    def __init__(self, ema: EMA, module: nn.Module) -> None:
+        self.ema, self.module = ema, module
+
+    def _exchange(self) -> None:
+        with torch.no_grad():
+            state = self.module.state_dict()
+            for key, value in self.ema.values.items():
+                kept = state[key].clone()
+                state[key].copy_(value)
+                value.copy_(kept)
+
+    def __enter__(self) -> None:
+        self._exchange()
+
+    def __exit__(self, *exc: object) -> None:
+        self._exchange()
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 products are faster than float32 ones on this device.
+
+    On a CPU without AVX512-BF16 or AMX they are a hundred times slower.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and "AVX512" in torch.backends.cpu.get_cpu_capability()
+
+
+def precision(device: torch.device) -> AbstractContextManager[Any]:
+    """Autocast to bfloat16 where that is faster, nothing elsewhere."""
+    if has_fast_bf16(device):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def generator_state(generator: torch.Generator) -> Tensor:
+    return generator.get_state().clone()
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
