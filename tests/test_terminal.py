@@ -62,17 +62,23 @@ def test_the_grid_fills_in_place_and_its_last_frame_stays() -> None:
     assert screen.buffer[0][pixels].data == " ", "pictures stand apart"
     assert screen.buffer[0][pixels + 1].fg == "48484e", "a picture not begun is a reserved square"
     status = screen.display[22]
-    assert status.startswith("2 of 9 drawn, 50%") and "a red apple" in status
+    assert status.startswith("2 of 9 drawn, 50%")
+    assert "a red apple" in status
     assert screen.cursor.y == 23
     assert not screen.cursor.hidden
 
 
 def test_the_cursor_comes_back_after_ctrl_c() -> None:
     terminal = Terminal()
-    with pytest.raises(KeyboardInterrupt), grid(terminal) as display:
-        display.picture(0, RED, finished=True)
-        assert terminal.screen().cursor.hidden
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with grid(terminal) as display:
+            display.picture(0, RED, finished=True)
+            assert terminal.screen().cursor.hidden
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not terminal.screen().cursor.hidden
 
 
@@ -158,7 +164,7 @@ def test_a_file_gets_few_whole_lines_and_no_escapes() -> None:
                 display.picture(step // 11, RED, finished=True)
     lines = stream.getvalue().splitlines()
     assert 4 <= len(lines) <= 6
-    assert "\x1b" not in stream.getvalue() and "\r" not in stream.getvalue()
+    assert not {"\x1b", "\r"} & set(stream.getvalue())
     assert "100%" in lines[-1]
 
 

@@ -20,7 +20,7 @@ def grid_shape(count: int) -> tuple[int, int]:
 def compose_sheet(
     pictures: Sequence[Image.Image], *, gap: int = GAP, background: str = "white"
 ) -> Image.Image:
-    """Lay `pictures` (all of one size) row by row into the grid of `grid_shape`; unused cells stay background.
+    """Lay `pictures` (all of one size) row by row into the grid of `grid_shape`; spare cells stay background.
 
     Raises:
         ValueError: no picture, or pictures of different sizes.

@@ -197,7 +197,7 @@ class Silent(_Plain):
 
 
 class ProgressLine(_Plain):
-    """One line of progress: rewritten in place (`redraw`), or in a file or pipe a new line at every quarter."""
+    """One line of progress: rewritten in place (`redraw`), or in a file a new line at every quarter."""
 
     def __init__(self, stream: TextIO, prompt: str, count: int, *, redraw: bool) -> None:
         super().__init__(prompt, count)
