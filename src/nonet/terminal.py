@@ -100,37 +100,42 @@ def half_blocks(canvas: Image.Image, *, true_colour: bool) -> list[str]:
     canvas = canvas.convert("RGBA")
     width, height = canvas.size
     data = canvas.tobytes()
-    clear = bytes(4)
-    colour = _true_colour if true_colour else _colour_256
+    stride = 4 * width
+    # A last odd row stands above a transparent one.
+    data += bytes(stride * (height % 2))
+    cell = _true_colour_cell if true_colour else _cell_256
     lines = []
-    for top in range(0, height, 2):
+    for top in range(0, len(data), 2 * stride):
         parts: list[str] = []
-        style = ""
-        for x in range(width):
-            upper = data[4 * (top * width + x) :][:4]
-            lower = data[4 * ((top + 1) * width + x) :][:4] if top + 1 < height else clear
-            if upper[3]:
-                wanted = f"{colour(38, upper[:3])};{colour(48, lower[:3]) if lower[3] else '49'}"
-                glyph = "▀"
-            elif lower[3]:
-                wanted, glyph = f"{colour(38, lower[:3])};49", "▄"
-            else:
-                wanted, glyph = "0", " "
-            if wanted != style:
-                parts.append(f"\x1b[{wanted}m")
-                style = wanted
-            parts.append(glyph)
+        before = b""
+        for upper_at in range(top, top + stride, 4):
+            lower_at = upper_at + stride
+            pair = data[upper_at : upper_at + 4] + data[lower_at : lower_at + 4]
+            style, glyph = cell(pair)
+            parts.append(glyph if pair == before else style + glyph)
+            before = pair
         lines.append("".join(parts) + _PLAIN)
     return lines
 
 
-def _true_colour(ground: int, rgb: bytes) -> str:
-    return f"{ground};2;{rgb[0]};{rgb[1]};{rgb[2]}"
+@lru_cache(maxsize=65536)
+def _true_colour_cell(pair: bytes) -> tuple[str, str]:
+    return _cell(pair, lambda red, green, blue: f"2;{red};{green};{blue}")
 
 
 @lru_cache(maxsize=65536)
-def _colour_256(ground: int, rgb: bytes) -> str:
-    return f"{ground};5;{nearest_256(*rgb)}"
+def _cell_256(pair: bytes) -> tuple[str, str]:
+    return _cell(pair, lambda red, green, blue: f"5;{nearest_256(red, green, blue)}")
+
+
+def _cell(pair: bytes, colour: Callable[[int, int, int], str]) -> tuple[str, str]:
+    """Style sequence and glyph of one cell from the RGBA bytes of its upper and its lower pixel."""
+    if pair[3]:
+        lower = f"48;{colour(*pair[4:7])}" if pair[7] else "49"
+        return f"\x1b[38;{colour(*pair[:3])};{lower}m", "▀"
+    if pair[7]:
+        return f"\x1b[38;{colour(*pair[4:7])};49m", "▄"
+    return _PLAIN, " "
 
 
 def nearest_256(red: int, green: int, blue: int) -> int:
@@ -248,12 +253,14 @@ class LiveGrid(_Plain):
         self.true_colour = true_colour
         self.size = size
         self.pictures: dict[int, Image.Image] = {}
+        self.small: dict[int, Image.Image] = {}
         self.lines: list[str] = []
         self.drawn_at = 0.0
 
     def picture(self, index: int, image: Image.Image, *, finished: bool) -> None:
         super().picture(index, image, finished=finished)
         self.pictures[index] = image
+        self.small.pop(index, None)
         self._frame()
 
     def progress(self, fraction: float) -> None:
@@ -286,7 +293,10 @@ class LiveGrid(_Plain):
             if picture is None:
                 canvas.paste(WAITING, (*corner, corner[0] + pixels, corner[1] + pixels))
             else:
-                small = picture.convert("RGB").resize((pixels, pixels), Image.Resampling.BOX)
+                small = self.small.get(index)
+                if small is None or small.width != pixels:
+                    small = picture.convert("RGB").resize((pixels, pixels), Image.Resampling.BOX)
+                    self.small[index] = small
                 canvas.paste(small, corner)
         return canvas
 
