@@ -24,6 +24,7 @@ CODES = frozenset(
         "not_found",
         "cancelled",
         "file_unreadable",
+        "internal",
     }
 )
 
