@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from nonet.errors import NonetError
 from nonet.terminal import (
     LiveGrid,
     ProgressLine,
@@ -80,6 +81,20 @@ def test_the_cursor_comes_back_after_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not terminal.screen().cursor.hidden
+
+
+def test_a_grid_that_never_began_leaves_no_empty_squares() -> None:
+    terminal = Terminal()
+
+    def failing() -> None:
+        with grid(terminal):
+            assert terminal.screen().display[0].startswith("▀")
+            raise NonetError("weights_corrupt", "Broken.")
+
+    with pytest.raises(NonetError):
+        failing()
+    assert "".join(terminal.screen().display).strip() == ""
+    assert terminal.screen().cursor.y == 0
 
 
 def test_unchanged_lines_are_not_sent_again() -> None:

@@ -239,13 +239,19 @@ class ProgressLine(_Plain):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.redraw:
-            self._show(last=True)
-            self.stream.write("\n")
+            if error is not None and not self.fraction:
+                self.stream.write(f"\r{_CLEAR_TO_END_OF_LINE}")
+            else:
+                self._show(last=True)
+                self.stream.write("\n")
             self.stream.flush()
 
 
 class LiveGrid(_Plain):
-    """The grid of pictures, painted over itself while they fill in. The last frame stays on the screen."""
+    """The grid of pictures, painted over itself while they fill in; the last frame stays.
+
+    It shows its empty squares at once, while the model is still loading.
+    """
 
     def __init__(self, stream: TextIO, prompt: str, count: int, *, true_colour: bool, size: Size) -> None:
         super().__init__(prompt, count)
@@ -277,7 +283,11 @@ class LiveGrid(_Plain):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._frame(now=True)
+            if error is not None and not self.pictures:
+                # It failed before anything was drawn: empty squares would only push the error down.
+                self.stream.write(f"\r\x1b[{len(self.lines)}A{_CLEAR_BELOW}")
+            else:
+                self._frame(now=True)
         finally:
             self.stream.write(_PLAIN + _SHOW_CURSOR)
             self.stream.flush()
