@@ -7,7 +7,8 @@ canvas (`FULL`) or a square of `SMALL` cells whose top left cell lies in rows an
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import permutations
 from typing import Literal
@@ -211,3 +212,40 @@ def _holds(kind: str, subject: Spot, other: Spot) -> bool:
     if kind == "in":
         return down > 0 and across == 0
     return abs(across) >= 1 and abs(down) <= 1 if kind != "and" else True
+
+
+def settle(placed: Sequence[Placed], scene: Scene, extents: Sequence[tuple[float, float]]) -> list[Placed]:
+    """Move small things by whole cells so that they touch what they are on, and stand on one ground.
+
+    Args:
+        extents: for every placed thing the top and bottom of what is visible of its picture, as shares (0 to 1) of its
+            box, since pictures are rarely square.
+    """
+    rows = [float(item.row) for item in placed]
+    top = [item.row + item.size * extent[0] for item, extent in zip(placed, extents, strict=True)]
+    bottom = [item.row + item.size * extent[1] for item, extent in zip(placed, extents, strict=True)]
+    at = {item.thing: index for index, item in reversed(list(enumerate(placed)))}
+    for relation in scene.relations:
+        if relation.subject not in at or relation.object not in at:
+            continue
+        subject, other = at[relation.subject], at[relation.object]
+        if placed[subject].size != SMALL or placed[other].size != SMALL:
+            continue
+        shift, mover = 0.0, subject
+        if relation.kind in ("on", "ride"):
+            # A rider sits deeper in than an apple on a table.
+            sink = 0.3 if relation.kind == "ride" else 0.06
+            shift = top[other] + sink * (bottom[other] - top[other]) + 0.3 - bottom[subject]
+        elif relation.kind == "wear" and scene.things[relation.object].noun in w.HEADWEAR:
+            mover = other
+            shift = top[subject] + 0.22 * (bottom[other] - top[other]) + 0.3 - bottom[other]
+        elif relation.kind in ("left", "right", "beside", "and", "with", "hold"):
+            shift = bottom[other] - bottom[subject]
+            if abs(shift) > 3 or abs(placed[other].row - placed[subject].row) > 2:
+                shift = 0.0
+        whole = min(max(round(shift), -rows[mover]), FARTHEST - rows[mover])
+        whole = min(max(whole, -4), 4)
+        rows[mover] += whole
+        top[mover] += whole
+        bottom[mover] += whole
+    return [replace(item, row=int(row)) for item, row in zip(placed, rows, strict=True)]

@@ -14,7 +14,20 @@ from nonet.model import words as w
 from nonet.model.plurals import singular
 
 Kind = Literal[
-    "on", "in", "front", "behind", "under", "above", "beside", "left", "right", "with", "wear", "hold", "ride", "and"
+    "on",
+    "in",
+    "front",
+    "behind",
+    "under",
+    "above",
+    "beside",
+    "left",
+    "right",
+    "with",
+    "wear",
+    "hold",
+    "ride",
+    "and",
 ]
 KINDS: tuple[Kind, ...] = Kind.__args__  # type: ignore[attr-defined]
 KEEPS_SUBJECT: frozenset[str] = frozenset({"with", "wear", "hold", "ride"})
@@ -139,7 +152,15 @@ def _without_tags(text: str) -> str:
 def _take_style(text: str) -> tuple[str, str | None]:
     """Cut words about style off both ends; the first style found wins."""
     style: str | None = None
-    for pattern in (_STYLE_LIKE, _STYLE_TAIL, _STYLE_NAMED, _STYLE_OF, _STYLE_COLON, _STYLE_BEFORE, _STYLE_AFTER):
+    for pattern in (
+        _STYLE_LIKE,
+        _STYLE_TAIL,
+        _STYLE_NAMED,
+        _STYLE_OF,
+        _STYLE_COLON,
+        _STYLE_BEFORE,
+        _STYLE_AFTER,
+    ):
         match = pattern.search(text)
         if match is None:
             continue
@@ -297,7 +318,9 @@ def _resolve(phrases: list[_Phrase], style: str | None) -> Scene:
         else:
             things.append(item)
             if len(things) > 1:
-                listed = kind == "and" and relations and relations[-1].kind == "wear" and item.noun in w.WEARABLES
+                listed = (
+                    kind == "and" and relations and relations[-1].kind == "wear" and item.noun in w.WEARABLES
+                )
                 relation = Relation("wear" if listed else _kind(kind, item), head, len(things) - 1)
                 relations.append(relation)
                 if relation.kind not in KEEPS_SUBJECT:

@@ -107,7 +107,9 @@ AIRY = _words(
 )
 BACKDROPS = _words("background backdrop")
 # Without an article these say how, not where: "a couple in love".
-NOT_PLACES = _words("love motion flight action color colour black white pieces general detail half circles line")
+NOT_PLACES = _words(
+    "love motion flight action color colour black white pieces general detail half circles line"
+)
 
 HEADWEAR = _words(
     """hat cap crown helmet sombrero beanie fez beret turban tiara wig hood headband bonnet bow halo headphones
@@ -129,7 +131,9 @@ VERBS_HOLD = _words(
 VERBS_RIDE = _words("riding driving steering piloting rowing")
 VERBS_WEAR = _words("wearing")
 # Words that only say that something is somewhere: dropped before a preposition.
-POSTURES = _words("sitting standing lying laying resting placed located hanging perched leaning living walking seated")
+POSTURES = _words(
+    "sitting standing lying laying resting placed located hanging perched leaning living walking seated"
+)
 FINITE = {
     "sits": "sitting",
     "stands": "standing",
@@ -211,7 +215,17 @@ STYLES = {
 }
 # Styles that may stand before a noun without "of", and those that may follow it.
 STYLES_BEFORE = ("pixel art", "clip art", "clipart", "3d render", "cartoon")
-STYLES_AFTER = ("emoji", "clip art", "clipart", "pixel art", "icon", "sticker", "cartoon", "illustration", "3d render")
+STYLES_AFTER = (
+    "emoji",
+    "clip art",
+    "clipart",
+    "pixel art",
+    "icon",
+    "sticker",
+    "cartoon",
+    "illustration",
+    "3d render",
+)
 # Praise that prompts carry and that names nothing to draw.
 TAGS = _lines(
     """4k, 8k, hd, uhd, highly detailed, detailed, very detailed, high quality, best quality, masterpiece,

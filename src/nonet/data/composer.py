@@ -1,0 +1,185 @@
+"""The batched scene composer: plans of pictures painted from cut-outs, on the CPU or a GPU."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nonet.data.plan import CANVAS, Backdrop, Part, Plan
+from nonet.data.planner import Mixture, Planner
+from nonet.data.sprites import BACKGROUND_SIDE, SIDE, Sprites, hsv_to_rgb, rgb_to_hsv
+from nonet.model.words import COLOURS
+
+FILL = SIDE / CANVAS
+"""The sprite's square fills this share of its box: one cell of margin around a `FULL` thing."""
+_PATCH = 160
+_CHUNK = {"cpu": 16, "cuda": 256}
+
+
+@dataclass(frozen=True)
+class SceneBatch:
+    """`pixels_BHWC` float in [0, 1]; a caption and a plan for each picture."""
+
+    pixels_BHWC: Tensor
+    captions: list[str]
+    plans: list[Plan]
+
+
+class Composer:
+    """Composes captioned scenes from a collection.
+
+    Args:
+        sprites: the opened collection. On CUDA its pixels are copied to the device once.
+        split: "train", or "heldout" for concepts and combinations that no training picture shows.
+        mixture: how often which kind of picture comes.
+        size: side of the pictures in pixels; below 256 a random square of the 256x256 picture is cut out.
+        device: where to paint.
+    """
+
+    def __init__(
+        self,
+        sprites: Sprites,
+        split: str = "train",
+        mixture: Mixture | None = None,
+        *,
+        size: int = CANVAS,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.sprites = sprites
+        self.size = size
+        self.device = torch.device(device)
+        self.planner = Planner(sprites, split, mixture or Mixture())
+        self.pixels_NHW4 = sprites.pixels_NHW4.to(self.device)
+        self.backgrounds_MHW3 = sprites.backgrounds_MHW3.to(self.device)
+        self.hsv_N3 = sprites.stats.hsv_N3
+
+    def batch(self, n: int, generator: torch.Generator) -> SceneBatch:
+        """`n` pictures; the generator's state alone decides which."""
+        plans = self.plan(n, generator)
+        corners_B2 = torch.randint(0, CANVAS - self.size + 1, (n, 2), generator=generator)
+        pixels_BHWC = self.paint(plans)
+        if self.size < CANVAS:
+            size = self.size
+            pixels_BHWC = torch.stack(
+                [
+                    picture[y : y + size, x : x + size]
+                    for picture, (y, x) in zip(pixels_BHWC, corners_B2.tolist(), strict=True)
+                ]
+            )
+        return SceneBatch(pixels_BHWC, [plan.caption for plan in plans], plans)
+
+    def plan(self, n: int, generator: torch.Generator) -> list[Plan]:
+        """Plans alone, without pixels; `generator` must be a CPU generator."""
+        seeds = torch.randint(0, 2**62, (n,), generator=generator).tolist()
+        return [self.planner.plan(seed) for seed in seeds]
+
+    @torch.no_grad()
+    def paint(self, plans: list[Plan]) -> Tensor:
+        """Paint plans: (B, 256, 256, 3) float in [0, 1] on the composer's device."""
+        canvas_BCHW = self._backdrops([plan.backdrop for plan in plans])
+        layers = max((len(plan.parts) for plan in plans), default=0)
+        for layer in range(layers):
+            here = [(index, plan.parts[layer]) for index, plan in enumerate(plans) if layer < len(plan.parts)]
+            large = [pair for pair in here if pair[1].side * FILL * 1.2 > _PATCH]
+            small = [pair for pair in here if pair[1].side * FILL * 1.2 <= _PATCH]
+            for group, patch, finer in ((large, CANVAS, 1), (small, _PATCH, 2)):
+                step = _CHUNK.get(self.device.type, 64)
+                for start in range(0, len(group), step):
+                    self._paste(canvas_BCHW, group[start : start + step], patch, finer)
+        return canvas_BCHW.permute(0, 2, 3, 1).clamp_(0, 1).contiguous()
+
+    def _backdrops(self, backdrops: list[Backdrop]) -> Tensor:
+        colours_B23 = torch.tensor([b.colours for b in backdrops], device=self.device) / 255
+        angles_B = torch.tensor([math.radians(b.angle) for b in backdrops], device=self.device)
+        line = (torch.arange(CANVAS, device=self.device) + 0.5) / CANVAS - 0.5
+        along_BHW = (
+            line[None, None, :] * angles_B.cos()[:, None, None]
+            - line[None, :, None] * angles_B.sin()[:, None, None]
+        )
+        share_B1HW = (along_BHW / math.sqrt(2) + 0.5).clamp(0, 1)[:, None]
+        first_BC11, second_BC11 = colours_B23[:, 0, :, None, None], colours_B23[:, 1, :, None, None]
+        canvas_BCHW = torch.lerp(first_BC11, second_BC11, share_B1HW)
+        pictured = [(i, b) for i, b in enumerate(backdrops) if b.kind == "picture"]
+        if pictured:
+            rows = torch.tensor([i for i, _ in pictured], device=self.device)
+            wanted = torch.tensor([b.picture for _, b in pictured], device=self.device)
+            source = self.backgrounds_MHW3[wanted].permute(0, 3, 1, 2).float() / 255
+            theta = torch.zeros(len(pictured), 2, 3)
+            for row, (_, b) in enumerate(pictured):
+                free = 1 - 1 / b.zoom
+                theta[row, 0, 0] = (-1 if b.flip else 1) / b.zoom
+                theta[row, 1, 1] = 1 / b.zoom
+                theta[row, 0, 2], theta[row, 1, 2] = free * (2 * b.x - 1), free * (2 * b.y - 1)
+            shape = [len(pictured), 3, BACKGROUND_SIDE, BACKGROUND_SIDE]
+            grid = F.affine_grid(theta.to(self.device), shape, align_corners=False)
+            canvas_BCHW[rows] = F.grid_sample(source, grid, padding_mode="border", align_corners=False)
+        return canvas_BCHW
+
+    def _paste(self, canvas_BCHW: Tensor, group: list[tuple[int, Part]], patch: int, finer: int) -> None:
+        """Blend one part each into some pictures: sampled on a patch of the canvas, `finer` times as densely."""
+        parts = [part for _, part in group]
+        source_K4HW = self._cutouts(parts)
+        corners = []
+        theta = torch.zeros(len(parts), 2, 3)
+        for k, part in enumerate(parts):
+            left, top = (min(max(round(at - patch / 2), 0), CANVAS - patch) for at in (part.x, part.y))
+            corners.append((top, left))
+            half = part.side * FILL / 2
+            cos, sin = math.cos(math.radians(part.turn)), math.sin(math.radians(part.turn))
+            mirror = -1 if part.flip else 1
+            # Patch coordinates in -1..1 -> pixels from the part's centre -> turned -> sprite coordinates in -1..1.
+            dx, dy, reach = left + patch / 2 - part.x, top + patch / 2 - part.y, patch / 2
+            theta[k, 0] = torch.tensor([cos * reach, -sin * reach, cos * dx - sin * dy]) * mirror / half
+            theta[k, 1] = torch.tensor([sin * reach, cos * reach, sin * dx + cos * dy]) / half
+        side = patch * finer
+        grid = F.affine_grid(theta.to(self.device), [len(parts), 4, side, side], align_corners=False)
+        painted = F.grid_sample(source_K4HW, grid, padding_mode="zeros", align_corners=False)
+        if finer > 1:
+            painted = F.avg_pool2d(painted, finer)
+        for k, ((index, _), (top, left)) in enumerate(zip(group, corners, strict=True)):
+            under = canvas_BCHW[index, :, top : top + patch, left : left + patch]
+            under.mul_(1 - painted[k, 3:]).add_(painted[k, :3])
+
+    def _cutouts(self, parts: list[Part]) -> Tensor:
+        """(K, 4, 224, 224) premultiplied RGBA of the parts' sprites, recoloured where asked."""
+        wanted = torch.tensor([part.sprite for part in parts], device=self.device)
+        source_KHW4 = self.pixels_NHW4[wanted].float().div_(255)
+        tinted = [k for k, part in enumerate(parts) if part.colour]
+        if tinted:
+            rows = torch.tensor(tinted, device=self.device)
+            base_K3 = self.hsv_N3[[parts[k].sprite for k in tinted]].to(self.device)
+            target_K3 = (
+                torch.tensor([COLOURS[parts[k].colour or ""] for k in tinted], device=self.device) / 255
+            )
+            source_KHW4[rows, ..., :3] = recolour(source_KHW4[rows, ..., :3], base_K3, target_K3)
+        source_K4HW = source_KHW4.permute(0, 3, 1, 2)
+        return torch.cat([source_K4HW[:, :3] * source_K4HW[:, 3:], source_K4HW[:, 3:]], 1)
+
+
+def recolour(rgb_KHWC: Tensor, base_K3: Tensor, target_K3: Tensor) -> Tensor:
+    """Paint the coloured pixels of cut-outs in another colour and keep their shading.
+
+    Args:
+        rgb_KHWC: straight RGB in 0..1.
+        base_K3: mean hue, saturation, value of each cut-out's coloured pixels.
+        target_K3: the wanted RGB in 0..1.
+    """
+    hsv = rgb_to_hsv(rgb_KHWC)
+    hue, saturation, value = hsv.unbind(-1)
+    base_h, base_s, base_v = (base_K3[:, i, None, None] for i in range(3))
+    goal = rgb_to_hsv(target_K3)
+    goal_h, goal_s, goal_v = (goal[:, i, None, None] for i in range(3))
+    # Differences of hue inside the thing shrink: a green leaf beside a red apple stays apart, shades come together.
+    new_hue = (goal_h + 0.5 * ((hue - base_h + 0.5) % 1 - 0.5)) % 1
+    new_saturation = (saturation * goal_s / base_s.clamp(min=0.05)).clamp(0, 1)
+    darker = value * goal_v / base_v.clamp(min=0.05)
+    lighter = 1 - (1 - value) * (1 - goal_v) / (1 - base_v).clamp(min=0.05)
+    new_value = torch.where(goal_v < base_v, darker, torch.minimum(lighter, value * 2.5)).clamp(0, 1)
+    painted = hsv_to_rgb(torch.stack([new_hue, new_saturation, new_value], -1))
+    # Whites, blacks and grays of the cut-out (eyes, tyres, outlines) are not paint.
+    share = ((saturation - 0.12) / 0.2).clamp(0, 1) * (value / 0.2).clamp(0, 1)
+    return torch.lerp(rgb_KHWC, painted, share[..., None])
