@@ -9,13 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nonet.data.plan import CANVAS, Backdrop, Part, Plan
-from nonet.data.planner import Mixture, Planner
-from nonet.data.sprites import BACKGROUND_SIDE, SIDE, Sprites, hsv_to_rgb, rgb_to_hsv
+from nonet.data.plan import CANVAS, Backdrop, Mixture, Part, Plan
+from nonet.data.planner import Planner
+from nonet.data.sprites import FILL, Sprites, hsv_to_rgb, rgb_to_hsv
 from nonet.model.words import COLOURS
 
-FILL = SIDE / CANVAS
-"""The sprite's square fills this share of its box: one cell of margin around a `FULL` thing."""
 _PATCH = 160
 _CHUNK = {"cpu": 16, "cuda": 256}
 
@@ -114,27 +112,29 @@ class Composer:
                 theta[row, 0, 0] = (-1 if b.flip else 1) / b.zoom
                 theta[row, 1, 1] = 1 / b.zoom
                 theta[row, 0, 2], theta[row, 1, 2] = free * (2 * b.x - 1), free * (2 * b.y - 1)
-            shape = [len(pictured), 3, BACKGROUND_SIDE, BACKGROUND_SIDE]
+            shape = [len(pictured), 3, CANVAS, CANVAS]
             grid = F.affine_grid(theta.to(self.device), shape, align_corners=False)
             canvas_BCHW[rows] = F.grid_sample(source, grid, padding_mode="border", align_corners=False)
         return canvas_BCHW
 
     def _paste(self, canvas_BCHW: Tensor, group: list[tuple[int, Part]], patch: int, finer: int) -> None:
-        """Blend one part each into some pictures: sampled on a patch of the canvas, `finer` times as densely."""
+        """Blend one part each into some pictures: sampled on a patch of the canvas, `finer` times as
+        densely."""
         parts = [part for _, part in group]
         source_K4HW = self._cutouts(parts)
-        corners = []
-        theta = torch.zeros(len(parts), 2, 3)
-        for k, part in enumerate(parts):
+        corners, rows = [], []
+        for part in parts:
             left, top = (min(max(round(at - patch / 2), 0), CANVAS - patch) for at in (part.x, part.y))
             corners.append((top, left))
             half = part.side * FILL / 2
-            cos, sin = math.cos(math.radians(part.turn)), math.sin(math.radians(part.turn))
+            cos, sin = math.cos(math.radians(part.turn)) / half, math.sin(math.radians(part.turn)) / half
             mirror = -1 if part.flip else 1
-            # Patch coordinates in -1..1 -> pixels from the part's centre -> turned -> sprite coordinates in -1..1.
+            # Patch coordinates in -1..1 -> pixels from the part's centre -> turned -> sprite coordinates in
+            # -1..1.
             dx, dy, reach = left + patch / 2 - part.x, top + patch / 2 - part.y, patch / 2
-            theta[k, 0] = torch.tensor([cos * reach, -sin * reach, cos * dx - sin * dy]) * mirror / half
-            theta[k, 1] = torch.tensor([sin * reach, cos * reach, sin * dx + cos * dy]) / half
+            across = [mirror * cos * reach, -mirror * sin * reach, mirror * (cos * dx - sin * dy)]
+            rows.append([across, [sin * reach, cos * reach, sin * dx + cos * dy]])
+        theta = torch.tensor(rows)
         side = patch * finer
         grid = F.affine_grid(theta.to(self.device), [len(parts), 4, side, side], align_corners=False)
         painted = F.grid_sample(source_K4HW, grid, padding_mode="zeros", align_corners=False)
@@ -173,7 +173,8 @@ def recolour(rgb_KHWC: Tensor, base_K3: Tensor, target_K3: Tensor) -> Tensor:
     base_h, base_s, base_v = (base_K3[:, i, None, None] for i in range(3))
     goal = rgb_to_hsv(target_K3)
     goal_h, goal_s, goal_v = (goal[:, i, None, None] for i in range(3))
-    # Differences of hue inside the thing shrink: a green leaf beside a red apple stays apart, shades come together.
+    # Differences of hue inside the thing shrink: a green leaf beside a red apple stays apart, shades come
+    # together.
     new_hue = (goal_h + 0.5 * ((hue - base_h + 0.5) % 1 - 0.5)) % 1
     new_saturation = (saturation * goal_s / base_s.clamp(min=0.05)).clamp(0, 1)
     darker = value * goal_v / base_v.clamp(min=0.05)

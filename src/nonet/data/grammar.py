@@ -1,4 +1,5 @@
-"""Captions for composed scenes: many ways to say the same, all of which `nonet.model.phrases.parse` reads back."""
+"""Captions for composed scenes: many ways to say the same, all of which `nonet.model.phrases.parse` reads
+back."""
 
 from __future__ import annotations
 
@@ -45,23 +46,6 @@ STYLE_FORMS: dict[str, tuple[str, ...]] = {
     "painting": ("a painting of {np}", "an oil painting of {np}"),
 }
 
-_ON = frozenset(
-    """beach moon mars jupiter saturn venus mercury pluto planet hill mountain island street road highway farm stage
-    grass lawn sand ground floor bridge ice background backdrop court runway sidewalk pavement pier cliff sea sun
-    lake river playground coast shore dunes""".split()
-)
-_AT = frozenset(
-    "night sunset sunrise dusk dawn airport station harbor harbour stadium zoo twilight port".split()
-)
-_NO_ARTICLE = frozenset(
-    """space night sunset sunrise dusk dawn twilight mars jupiter saturn venus mercury neptune uranus pluto winter
-    summer autumn spring paris london tokyo rome venice egypt japan china india france italy spain germany america
-    africa europe asia australia hawaii school orbit heaven hell""".split()
-)
-_THE = frozenset(
-    """moon sun sky sea ocean universe snow rain fog mist clouds woods mountains hills stars ruins arctic countryside
-    sand grass dunes ice evening morning earth wilderness""".split()
-)
 _VOWEL_EXCEPTIONS = ("uni", "use", "eu", "one", "ufo", "uk", "us ", "ukulele", "uran", "utensil")
 _SILENT_H = ("hour", "honest", "heir", "honor")
 
@@ -69,8 +53,8 @@ _SILENT_H = ("hour", "honest", "heir", "honor")
 def write(scene: Scene, rng: random.Random, tries: int = 4) -> str:
     """A caption of the scene.
 
-    Where some wording is found that `parse` reads back as the same scene, such a wording is returned; labels that hold
-    relations of their own ("bowl with spoon") have none.
+    Where some wording is found that `parse` reads back as the same scene, such a wording is returned; labels
+    that hold relations of their own ("bowl with spoon") have none.
     """
     caption = ""
     for attempt in range(tries):
@@ -103,12 +87,13 @@ def noun_phrase(item: Thing, rng: random.Random, *, plain: bool = False) -> str:
 
 def with_article(text: str) -> str:
     """ "an apple", "a unicorn", "an hour"."""
-    vowel = text[:1] in "aeiou" and not text.startswith(_VOWEL_EXCEPTIONS) or text.startswith(_SILENT_H)
+    vowel = (text[:1] in "aeiou" and not text.startswith(_VOWEL_EXCEPTIONS)) or text.startswith(_SILENT_H)
     return f"{'an' if vowel else 'a'} {text}"
 
 
 def setting_words(item: Thing, rng: random.Random, *, plain: bool = False) -> str:
-    """How a background is said after its scene: "on a beach", "in space", "at night", "on a blue background"."""
+    """How a background is said after its scene: "on a beach", "in space", "at night", "on a blue
+    background"."""
     last = item.text.split()[-1]
     if item.noun in w.BACKDROPS:
         preposition = "on" if plain or rng.random() < 0.7 else rng.choice(("with", "against"))
@@ -116,14 +101,14 @@ def setting_words(item: Thing, rng: random.Random, *, plain: bool = False) -> st
     known = last in w.PLACES or item.noun in w.PLACES
     if not known or (not plain and rng.random() < 0.06):
         return f"with {_setting_article(item, last, rng)} in the background"
-    preposition = "on" if item.noun in _ON else "at" if item.noun in _AT else "in"
+    preposition = "on" if item.noun in w.SAID_ON else "at" if item.noun in w.SAID_AT else "in"
     return f"{preposition} {_setting_article(item, last, rng)}"
 
 
 def _setting_article(item: Thing, last: str, rng: random.Random) -> str:
-    if item.noun in _NO_ARTICLE:
+    if item.noun in w.SAID_BARE:
         return item.text
-    if last in _THE or item.noun in _THE:
+    if last in w.SAID_THE or item.noun in w.SAID_THE:
         return f"the {item.text}"
     if _is_plural(item):
         return item.text

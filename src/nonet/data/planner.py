@@ -3,203 +3,120 @@
 from __future__ import annotations
 
 import random
-from bisect import bisect
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from nonet.data import grammar
-from nonet.data.plan import CANVAS, CELL, Backdrop, Colour, Part, Plan, nearest_slot
-from nonet.data.sprites import Record, Sprites
-from nonet.model import words as w
+from nonet.data import backdrops, grammar
+from nonet.data.collection import BackgroundRecord, SpriteRecord
+from nonet.data.plan import CELL, Backdrop, Mixture, Part, Plan, nearest_slot
+from nonet.data.sprites import FILL, Sprites
+from nonet.data.stock import Painted, Pool, Stock, as_place, noun_of, several, wording
 from nonet.model.layout import BACKGROUND, FULL, Placed, arrange, settle
-from nonet.model.phrases import KEEPS_SUBJECT, Kind, Relation, Scene, Thing, is_place, thing
+from nonet.model.phrases import KEEPS_SUBJECT, Kind, Relation, Scene, Thing, thing
 from nonet.model.plurals import singular
 
-BOOST = (
-    "apple dog cat pizza house car tree moon robot fish guitar crown rocket flower castle bicycle penguin hat avocado "
-    "armchair dinosaur dragon sun star horse astronaut mushroom ball cake elephant"
-)
-PAINTABLE = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
-_SOFT: tuple[Colour, ...] = (
-    (214, 232, 250), (250, 232, 214), (226, 244, 220), (246, 222, 232), (238, 230, 250), (252, 246, 214),
-    (230, 232, 236), (206, 238, 238),
-)  # fmt: skip
-# Settings that a cut-out can be: "a cat on the moon" before a drawn moon.
-_SPRITE_SETTINGS = frozenset(
-    "moon planet earth mars saturn mountain volcano island beach desert cityscape night sunset sunrise".split()
-)
+PlanKind = Literal["single", "pair", "many", "background"]
 
-
-@dataclass(frozen=True)
-class Mixture:
-    """How often which kind of picture comes; the shares of the four kinds need not add up to one."""
-
-    single: float = 0.50
-    pair: float = 0.35
-    many: float = 0.10
-    background: float = 0.05
-    white: float = 0.68
-    """Of scenes without a setting: before plain white. The rest is soft, gradient or a colour that is named."""
-    named_colour: float = 0.45
-    """Of the rest: a strong colour, said in the caption."""
-    styled: float = 0.2
-    synonym: float = 0.3
-    coloured: float = 0.14
-    """Single colours that are named because the thing has them."""
-    recoloured: float = 0.14
-    """Things painted in another colour, which is named; only those of one colour can be."""
-    exact: float = 0.6
-    """Things set exactly on the token grid, unturned and unscaled, as remembered pictures are."""
-    flip: float = 0.2
-    turn: float = 0.08
-    boost: float = 6.0
-    boosted: tuple[str, ...] = tuple(BOOST.split())
-
-
-@dataclass
-class _Pool:
-    """Concepts to choose from by weight; for each the sprites by style."""
-
-    names: list[str] = field(default_factory=list)
-    sums: list[float] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, weights: Iterable[tuple[str, float]]) -> _Pool:
-        pairs = sorted(weights)
-        return cls([name for name, _ in pairs], list(accumulate(weight for _, weight in pairs)))
-
-    def draw(self, rng: random.Random) -> str:
-        return self.names[bisect(self.sums, rng.random() * self.sums[-1])]
-
-    def __bool__(self) -> bool:
-        return bool(self.names)
+_RELATIONS: dict[Kind, float] = {
+    "and": 0.16,
+    "beside": 0.13,
+    "left": 0.12,
+    "right": 0.12,
+    "with": 0.09,
+    "on": 0.10,
+    "above": 0.06,
+    "under": 0.05,
+    "front": 0.04,
+    "behind": 0.03,
+    "wear": 0.08,
+    "hold": 0.06,
+    "ride": 0.04,
+    "in": 0.03,
+}
+# A third thing joins two by one of these; what is worn or ridden joins its bearer alone.
+_LATER: tuple[Kind, ...] = ("and", "beside", "left", "right", "with", "above", "under", "on")
 
 
 class Planner:
-    """Makes plans from seeds; see `composer.Composer` for the arguments."""
+    """Makes plans from seeds.
+
+    Args:
+        sprites: the opened collection.
+        split: "train", or "heldout" for concepts and combinations that no training picture shows.
+        mixture: how often which kind of picture comes.
+    """
 
     def __init__(self, sprites: Sprites, split: str, mixture: Mixture) -> None:
         if split not in ("train", "heldout"):
             raise ValueError(f"split is 'train' or 'heldout', not {split!r}")
-        self.sprites, self.split, self.mixture = sprites, split, mixture
-        self.records = sprites.records
-        stats = sprites.stats
-        self.extent = stats.extent_N4.tolist()
-        self.mean = stats.mean_N3.tolist()
-        self.paintable = (
-            (stats.hue_focus_N > 0.86) & (stats.coloured_N > 0.45) & (stats.hsv_N3[:, 1] > 0.3)
-        ).tolist()
-        self.colour_pairs = sprites.heldout_pairs.get("colour_object", frozenset())
-        places = defaultdict(set)
-        for item, place in sprites.heldout_pairs.get("object_background", frozenset()):
-            places[item].add(frozenset(singular(word) for word in place.split()))
-        self.place_pairs = dict(places)
-        in_split = [i for i, r in enumerate(self.records) if r.split == split and r.weight > 0]
-        # Held-out combinations are made of things that training knows well.
-        trained = [i for i, r in enumerate(self.records) if r.split == "train" and r.weight > 0]
-        self._index(in_split)
-        self.scenery = [
-            i
-            for i, r in enumerate(sprites.backgrounds)
-            if r.weight > 0 and (r.split == split or split == "heldout")
-        ]
-        self.places = [i for i in self.scenery if _as_place(sprites.backgrounds[i]) is not None]
-        self.trained = {_noun(self.records[i].concept): i for i in trained}
-        self.of_trained: dict[str, list[int]] = defaultdict(list)
-        if split == "heldout":
-            for i in trained:
-                self.of_trained[_noun(self.records[i].concept)].append(i)
-
-    def _index(self, members: list[int]) -> None:
-        boosted = frozenset(self.mixture.boosted)
-        self.by_concept: dict[str, list[int]] = defaultdict(list)
-        for i in members:
-            self.by_concept[self.records[i].concept].append(i)
-        weights = {}
-        for concept, rows in self.by_concept.items():
-            weight = sum(self.records[i].weight for i in rows) ** 0.5
-            if concept in boosted:
-                weight *= self.mixture.boost
-            elif _noun(concept) in boosted:
-                weight *= 1.5
-            weights[concept] = weight
-        self.all = _Pool.of(weights.items())
-        self.simple = _Pool.of((c, v) for c, v in weights.items() if grammar.is_simple(c))
-
-        def pool(test: Callable[[str, Thing], bool]) -> _Pool:
-            return _Pool.of((c, weights[c]) for c in self.simple.names if test(_noun(c), thing(c)))
-
-        # Wearables and surfaces are few kinds among thousands, so they are drawn from pools of their own.
-        self.pools: dict[str, _Pool] = {
-            "wear": pool(lambda noun, _: noun in w.WEARABLES),
-            "hold": pool(lambda noun, _: noun in w.HANDHELD),
-            "ride": pool(lambda noun, _: noun in w.MOUNTS),
-            "on": pool(lambda noun, item: noun in w.SURFACES and not is_place(item)),
-            "in": pool(lambda noun, item: noun in w.CONTAINERS and not is_place(item)),
-            "animate": pool(lambda noun, _: noun in w.ANIMATES),
-            "thing": pool(lambda noun, item: not is_place(item) and noun not in w.WEARABLES),
-            "setting": pool(lambda noun, item: noun in _SPRITE_SETTINGS and is_place(item)),
+        self.split, self.mixture = split, mixture
+        collection = sprites.collection
+        self.records = collection.records
+        self.backgrounds = collection.background_records
+        members = {
+            name: [i for i, r in enumerate(self.records) if r.split == name and r.weight > 0]
+            for name in ("train", "heldout")
         }
-
-    # One picture
+        self.stock = Stock(sprites, members[split], mixture)
+        # Backgrounds are few, so a held-out picture may stand before any of them.
+        seen = [i for i, r in enumerate(self.backgrounds) if r.split in ("train", split) and r.weight > 0]
+        self.scenery = _by_concept(seen, self.backgrounds)
+        self.places = _by_concept(
+            [i for i in seen if as_place(self.backgrounds[i]) is not None], self.backgrounds
+        )
+        self.scenery_pool = _pool(self.scenery, self.backgrounds)
+        self.places_pool = _pool(self.places, self.backgrounds)
+        places: dict[str, set[frozenset[str]]] = defaultdict(set)
+        for item, place in collection.heldout_pairs.get("object_background", ()):
+            places[item].add(_word_set(place))
+        self.place_pairs = dict(places)
+        self.trained: dict[str, list[int]] = defaultdict(list)
+        if split == "heldout":
+            # Held-out combinations are made of things that training knows well.
+            for i in members["train"]:
+                self.trained[noun_of(self.records[i].concept)].append(i)
 
     def plan(self, seed: int) -> Plan:
         """The plan of one picture; the same seed always gives the same."""
         rng = random.Random(seed)
-        if self.split == "heldout" and (pairs := self._heldout_pair(rng)) is not None:
-            return pairs
+        if self.split == "heldout" and (combination := self._heldout_combination(rng)) is not None:
+            return combination
         m = self.mixture
-        kind = rng.choices(
-            ("single", "pair", "many", "background"), (m.single, m.pair, m.many, m.background)
-        )[0]
-        if kind == "background" and self.scenery:
+        shares = (m.single, m.pair, m.many, m.background)
+        kind = rng.choices(("single", "pair", "many", "background"), shares)[0]
+        if kind == "background" and self.scenery_pool:
             return self._scenery(rng)
-        if kind == "pair" and self.pools["thing"]:
+        if kind == "pair" and self.stock.pools["thing"]:
             return self._pair(rng)
-        if kind == "many" and self.pools["thing"]:
+        if kind == "many" and self.stock.pools["thing"]:
             return self._many(rng)
         return self._single(rng)
 
     def _single(self, rng: random.Random) -> Plan:
-        sprite = self._sprite(self.all.draw(rng), None, rng)
-        record = self.records[sprite]
-        label, colour = self._label(sprite, rng, simple=False)
-        roll = rng.random()
-        size = None
-        if roll < 0.06 and grammar.is_simple(label):
-            # Size words mean what they say: a small thing is a SMALL thing.
-            size = rng.choice(("small", "tiny", "little", "big", "large", "giant"))
-            label = f"{size} {label}"
-        item = _one_thing(label)
-        scene = Scene((item,), style=self._style(record, rng))
+        sprite = self.stock.sprite(self.stock.all.draw(rng), None, rng)
+        label, colour = self.stock.label(sprite, rng, simple=False)
+        if rng.random() < 0.06 and grammar.is_simple(label):
+            # Size words mean what they say: `arrange` makes a small thing small.
+            label = f"{rng.choice(('small', 'tiny', 'little', 'big', 'large', 'giant'))} {label}"
+        scene = Scene((thing(label),), style=self._style(self.records[sprite], rng))
         return self._finish(scene, [(sprite, colour)], None, "single", rng)
 
     def _scenery(self, rng: random.Random) -> Plan:
-        picture = rng.choice(self.scenery)
-        record = self.sprites.backgrounds[picture]
-        style = (
-            record.style
-            if record.style in grammar.STYLE_FORMS and rng.random() < self.mixture.styled
-            else None
-        )
-        scene = Scene((_one_thing(_wording(record, rng, self.mixture.synonym, simple=False)),), style=style)
-        backdrop = self._picture(picture, rng)
+        number = rng.choice(self.scenery[self.scenery_pool.draw(rng)])
+        record = self.backgrounds[number]
+        label = wording(record, rng, self.mixture.synonym, simple=False)
+        scene = Scene((thing(label),), style=self._style(record, rng))
+        backdrop = backdrops.picture(number, record.concept, rng)
         return Plan(scene, grammar.write(scene, rng), (), backdrop, "background")
 
     def _pair(self, rng: random.Random) -> Plan:
-        if rng.random() < 0.5 and (self.places or self.pools["setting"]):
-            sprite = self._thing(rng)
-            style = self.records[sprite].style
-            label, colour = self._label(sprite, rng)
-            return self._before(rng, [thing(label)], [(sprite, colour)], (), style, "pair")
+        if rng.random() < 0.5 and self._has_settings():
+            sprite = self.stock.thing(rng)
+            label, colour = self.stock.label(sprite, rng)
+            return self._before([thing(label)], [(sprite, colour)], (), "pair", rng)
         if rng.random() < 0.12:
-            sprite = self._thing(rng)
-            label, colour = self._label(sprite, rng)
-            item = _several(thing(label), 2)
-            scene = Scene((item,), style=self._style(self.records[sprite], rng))
-            return self._finish(scene, [(sprite, colour)], None, "pair", rng)
+            return self._repeated(2, "pair", rng)
         things, sprites, relations = self._chain(2, rng)
         scene = Scene(tuple(things), tuple(relations), style=self._style(self.records[sprites[0][0]], rng))
         return self._finish(scene, sprites, None, "pair", rng)
@@ -207,168 +124,129 @@ class Planner:
     def _many(self, rng: random.Random) -> Plan:
         roll = rng.random()
         if roll < 0.08:
-            sprite = self._thing(rng)
-            label, colour = self._label(sprite, rng)
-            scene = Scene((_several(thing(label), 3),), style=self._style(self.records[sprite], rng))
-            return self._finish(scene, [(sprite, colour)], None, "many", rng)
+            return self._repeated(3, "many", rng)
         things, sprites, relations = self._chain(2 if roll < 0.7 else 3, rng)
-        style = self.records[sprites[0][0]].style
-        if roll < 0.82 and (self.places or self.pools["setting"]):
-            return self._before(rng, things, sprites, tuple(relations), style, "many")
+        if roll < 0.82 and self._has_settings():
+            return self._before(things, sprites, tuple(relations), "many", rng)
         scene = Scene(tuple(things), tuple(relations), style=self._style(self.records[sprites[0][0]], rng))
         return self._finish(scene, sprites, None, "many", rng)
 
+    def _repeated(self, count: int, kind: PlanKind, rng: random.Random) -> Plan:
+        sprite = self.stock.thing(rng)
+        label, colour = self.stock.label(sprite, rng)
+        scene = Scene((several(thing(label), count),), style=self._style(self.records[sprite], rng))
+        return self._finish(scene, [(sprite, colour)], None, kind, rng)
+
     def _before(
         self,
-        rng: random.Random,
-        things: list[Thing],
-        sprites: list[tuple[int, str | None]],
+        things: Sequence[Thing],
+        sprites: list[Painted],
         relations: tuple[Relation, ...],
-        style: str,
-        kind: str,
+        kind: PlanKind,
+        rng: random.Random,
     ) -> Plan:
         """Things before a setting: a picture of the collection, or a large cut-out such as the moon."""
-        nouns = [_noun(self.records[sprite].concept) for sprite, _ in sprites]
+        nouns = [noun_of(self.records[sprite].concept) for sprite, _ in sprites]
+        style = self.records[sprites[0][0]].style
+        settings = self.stock.pools["setting"]
         for _ in range(8):
-            if self.places and (rng.random() < 0.7 or not self.pools["setting"]):
-                picture = rng.choice(self.places)
-                record = self.sprites.backgrounds[picture]
-                setting = _as_place(record, rng, self.mixture.synonym)
-                behind: int | Backdrop = self._picture(picture, rng)
+            record: SpriteRecord | BackgroundRecord
+            behind: int | Backdrop
+            if self.places_pool and (not settings or rng.random() < 0.75):
+                number = rng.choice(self.places[self.places_pool.draw(rng)])
+                record = self.backgrounds[number]
+                behind = backdrops.picture(number, record.concept, rng)
             else:
-                behind = self._sprite(self.pools["setting"].draw(rng), style, rng)
+                behind = self.stock.sprite(settings.draw(rng), style, rng)
                 record = self.records[behind]
-                setting = _as_place(record, rng, self.mixture.synonym)
+            setting = as_place(record, rng, self.mixture.synonym)
             if setting is None or self._place_heldout(nouns, setting, record):
                 continue
-            scene = Scene(
-                tuple(things), relations, setting, self._style(self.records[sprites[0][0]], rng, 0.5)
-            )
+            said = self._style(self.records[sprites[0][0]], rng, 0.5)
+            scene = Scene(tuple(things), relations, setting, said)
             return self._finish(scene, sprites, behind, kind, rng)
-        scene = Scene(tuple(things), relations)
-        return self._finish(scene, sprites, None, kind, rng)
+        return self._finish(Scene(tuple(things), relations), sprites, None, kind, rng)
 
-    def _chain(
-        self, count: int, rng: random.Random
-    ) -> tuple[list[Thing], list[tuple[int, str | None]], list[Relation]]:
+    def _chain(self, count: int, rng: random.Random) -> tuple[list[Thing], list[Painted], list[Relation]]:
         """Things, each in some relation to one before it, of one style where there are such."""
-        first = self._relation(rng)
-        sprites = [self._subject(first, rng)]
-        style = self.records[sprites[0]].style
+        stock = self.stock
+        kind = self._relation(rng, tuple(_RELATIONS))
+        numbers = [stock.subject(kind, rng)]
+        style = self.records[numbers[0]].style
         relations: list[Relation] = []
-        subject, kind = 0, first
+        subject = 0
         for index in range(1, count):
             if index > 1:
-                kind = self._relation(rng)
-                while kind in ("wear", "ride", "hold", "in") or (
-                    kind == "with" and relations[-1].kind == "with"
-                ):
-                    kind = self._relation(rng)
-            pool = self.pools.get(kind) or self.pools["thing"]
-            if kind == "with" and self.pools["hold"] and rng.random() < 0.5:
-                pool = self.pools["hold"]
-            sprites.append(self._sprite(pool.draw(rng), style, rng))
+                kind = self._relation(rng, _LATER)
+            pool = stock.pools.get(kind) or stock.pools["thing"]
+            if kind == "with" and stock.pools["hold"] and rng.random() < 0.5:
+                pool = stock.pools["hold"]
+            numbers.append(stock.sprite(pool.draw(rng), style, rng))
             relations.append(Relation(kind, subject, index))
             if kind not in KEEPS_SUBJECT:
                 subject = index
-        parts, things = [], []
-        for sprite in sprites:
-            label, colour = self._label(sprite, rng)
-            parts.append((sprite, colour))
-            things.append(thing(label))
-        return things, parts, relations
+        labels = [stock.label(number, rng) for number in numbers]
+        sprites = [(number, colour) for number, (_, colour) in zip(numbers, labels, strict=True)]
+        return [thing(label) for label, _ in labels], sprites, relations
 
-    def _relation(self, rng: random.Random) -> Kind:
-        while True:
-            kind: Kind = rng.choices(*_RELATIONS)[0]
-            if kind not in self.pools or self.pools[kind]:
-                return kind
+    def _relation(self, rng: random.Random, kinds: Sequence[Kind]) -> Kind:
+        """A relation for which the collection has objects."""
+        possible = [kind for kind in kinds if self.stock.pools.get(kind, self.stock.pools["thing"])]
+        return rng.choices(possible, [_RELATIONS[kind] for kind in possible])[0]
 
-    def _subject(self, kind: str, rng: random.Random) -> int:
-        if kind in ("wear", "ride", "hold") and self.pools["animate"] and rng.random() < 0.8:
-            return self._sprite(self.pools["animate"].draw(rng), None, rng)
-        return self._thing(rng)
+    def _has_settings(self) -> bool:
+        return bool(self.places_pool or self.stock.pools["setting"])
 
-    def _thing(self, rng: random.Random) -> int:
-        return self._sprite(self.pools["thing"].draw(rng), None, rng)
-
-    def _sprite(self, concept: str, style: str | None, rng: random.Random) -> int:
-        rows = self.by_concept[concept]
-        if style is not None:
-            rows = [i for i in rows if self.records[i].style == style] or rows
-        return rng.choices(rows, [self.records[i].weight for i in rows])[0]
-
-    # Words
-
-    def _label(self, sprite: int, rng: random.Random, *, simple: bool = True) -> tuple[str, str | None]:
-        """What the caption calls a sprite, and the colour it is to be painted in."""
-        record = self.records[sprite]
-        label = _wording(record, rng, self.mixture.synonym, simple=simple)
-        if not grammar.is_simple(label) or any(word in w.COLOURS for word in label.split()):
-            return label, None
-        noun = _noun(record.concept)
-        roll = rng.random()
-        main = max(record.colours, key=lambda name: record.colours[name], default=None)
-        if roll < self.mixture.recoloured and self.paintable[sprite]:
-            options = [
-                c for c in PAINTABLE if record.colours.get(c, 0) < 0.15 and (c, noun) not in self.colour_pairs
-            ]
-            if options:
-                colour = rng.choice(options)
-                return f"{colour} {label}", colour
-        elif main is not None and roll > 1 - self.mixture.coloured and record.colours[main] > 0.45:
-            if (main, noun) not in self.colour_pairs and main in w.COLOURS:
-                return f"{main} {label}", None
-        return label, None
-
-    def _style(self, record: Record, rng: random.Random, share: float = 1.0) -> str | None:
+    def _style(
+        self, record: SpriteRecord | BackgroundRecord, rng: random.Random, share: float = 1.0
+    ) -> str | None:
         known = record.style in grammar.STYLE_FORMS
         return record.style if known and rng.random() < self.mixture.styled * share else None
 
-    def _place_heldout(self, nouns: Iterable[str], setting: Thing, record: Record) -> bool:
+    def _place_heldout(
+        self, nouns: Iterable[str], setting: Thing, record: SpriteRecord | BackgroundRecord
+    ) -> bool:
         if self.split == "heldout":
             return False
-        said = {singular(word) for word in f"{setting.text} {record.concept} {record.caption}".split()}
-        return any(
-            place <= said or setting.noun in place
-            for noun in nouns
-            for place in self.place_pairs.get(noun, ())
-        )
-
-    # Places
+        said = _word_set(f"{setting.text} {record.concept} {record.caption}")
+        pairs = (place for noun in nouns for place in self.place_pairs.get(noun, ()))
+        return any(place <= said or setting.noun in place for place in pairs)
 
     def _finish(
         self,
         scene: Scene,
-        sprites: list[tuple[int, str | None]],
+        sprites: Sequence[Painted],
         behind: int | Backdrop | None,
-        kind: str,
+        kind: PlanKind,
         rng: random.Random,
     ) -> Plan:
+        """Lay the scene out and write its caption. `behind`: a picture, a cut-out's number, or None for
+        neither."""
         if behind is None:
-            backdrop, scene = self._backdrop(scene, sprites, rng)
+            backdrop, scene = backdrops.behind(self.stock, scene, sprites, rng)
+        elif isinstance(behind, Backdrop):
+            backdrop = behind
         else:
-            backdrop = behind if isinstance(behind, Backdrop) else self._plain(sprites, rng)
+            backdrop = backdrops.plain(self.stock, sprites, rng)
         placed = arrange(scene, rng)
         if isinstance(behind, Backdrop):
             placed = [item for item in placed if item.thing != BACKGROUND]
-        chosen = [
-            (behind, None)
-            if item.thing == BACKGROUND and isinstance(behind, int)
-            else sprites[max(item.thing, 0)]
+        chosen: list[Painted] = [
+            (behind, None) if item.thing == BACKGROUND and isinstance(behind, int) else sprites[item.thing]
             for item in placed
         ]
-        margin = 1 / 16
-        extents = [
-            (margin + (1 - 2 * margin) * self.extent[s][1], margin + (1 - 2 * margin) * self.extent[s][3])
-            for s, _ in chosen
-        ]
-        placed = settle(placed, scene, extents)
-        parts = tuple(
+        placed = settle(placed, scene, [self._extent(sprite) for sprite, _ in chosen])
+        parts = [
             self._part(item, sprite, colour, rng)
             for item, (sprite, colour) in zip(placed, chosen, strict=True)
-        )
-        return Plan(scene, grammar.write(scene, rng), parts, backdrop, kind)  # type: ignore[arg-type]
+        ]
+        return Plan(scene, grammar.write(scene, rng), tuple(parts), backdrop, kind)
+
+    def _extent(self, sprite: int) -> tuple[float, float]:
+        """Top and bottom of a sprite as shares of its box."""
+        _, top, _, bottom = self.stock.extent[sprite]
+        margin = (1 - FILL) / 2
+        return margin + FILL * top, margin + FILL * bottom
 
     def _part(self, placed: Placed, sprite: int, colour: str | None, rng: random.Random) -> Part:
         m = self.mixture
@@ -379,145 +257,56 @@ class Planner:
             reach = 5 if placed.size == FULL else 8
             x, y = x + rng.uniform(-reach, reach), y + rng.uniform(-reach, reach)
             side *= rng.uniform(0.86, 1.06)
-            if rng.random() < m.turn / (1 - m.exact):
+            if rng.random() < m.turn:
                 turn = rng.uniform(-14, 14)
         slot = nearest_slot(placed, x, y, side)
         flip = rng.random() < m.flip
         return Part(placed.thing, sprite, self.records[sprite].concept, slot, x, y, side, flip, turn, colour)
 
-    # What lies behind
-
-    def _backdrop(
-        self, scene: Scene, sprites: list[tuple[int, str | None]], rng: random.Random
-    ) -> tuple[Backdrop, Scene]:
-        """White, soft, or a strong colour that the caption names."""
-        if rng.random() < self.mixture.white:
-            return self._plain(sprites, rng), scene
-        if rng.random() < self.mixture.named_colour and all(grammar.is_simple(t.text) for t in scene.things):
-            options = [c for c in PAINTABLE if self._distance(sprites, w.COLOURS[c]) > 0.3 and c != "white"]
-            if options:
-                name = rng.choice(options)
-                setting = thing(f"{name} background")
-                return Backdrop("plain", (w.COLOURS[name],) * 2), replace(scene, background=setting)
-        soft = [c for c in _SOFT if self._distance(sprites, c) > 0.2] or list(_SOFT)
-        first = rng.choice(soft)
-        if rng.random() < 0.5:
-            return Backdrop("plain", (first, first)), scene
-        return Backdrop("gradient", (first, rng.choice((*soft, (255, 255, 255)))), rng.uniform(0, 360)), scene
-
-    def _plain(self, sprites: list[tuple[int, str | None]], rng: random.Random) -> Backdrop:
-        """White, unless something would not be seen on it."""
-        white = (255, 255, 255)
-        if self._distance(sprites, white) > 0.14:
-            return Backdrop()
-        best = max(_SOFT, key=lambda colour: self._distance(sprites, colour) + rng.random() * 0.1)
-        return Backdrop("plain", (best, best))
-
-    def _distance(self, sprites: list[tuple[int, str | None]], colour: Colour) -> float:
-        """How far a colour lies from the mean colour of the nearest sprite, 0 to about 1.7."""
-        own = [
-            tuple(c / 255 for c in w.COLOURS[painted]) if painted else self.mean[sprite]
-            for sprite, painted in sprites
-        ]
-        return min(sum((a - b / 255) ** 2 for a, b in zip(rgb, colour, strict=True)) ** 0.5 for rgb in own)
-
-    def _picture(self, picture: int, rng: random.Random) -> Backdrop:
-        zoom = 1.0 if rng.random() < 0.5 else rng.uniform(1, 1.5)
-        return Backdrop(
-            "picture",
-            picture=picture,
-            concept=self.sprites.backgrounds[picture].concept,
-            flip=rng.random() < 0.5,
-            zoom=zoom,
-            x=rng.random(),
-            y=rng.random(),
-        )
-
-    # Held-out combinations
-
-    def _heldout_pair(self, rng: random.Random) -> Plan | None:
-        """A held-out (colour, object) or (object, background) picture, two times in five, where there are such."""
+    def _heldout_combination(self, rng: random.Random) -> Plan | None:
+        """A held-out (colour, object) or (object, background) picture, two times in five, where there are
+        such."""
         roll = rng.random()
-        if roll < 0.2:
-            colour, noun = rng.choice(sorted(self.colour_pairs) or [("", "")])
-            rows = [i for i in self.of_trained.get(noun, ()) if self.paintable[i]]
+        if roll < 0.2 and self.stock.colour_pairs:
+            colour, noun = rng.choice(sorted(self.stock.colour_pairs))
+            rows = [i for i in self.trained.get(noun, ()) if self.stock.paintable[i]]
             if rows:
                 sprite = rng.choice(rows)
-                scene = Scene((thing(f"{colour} {noun}"),))
-                return self._finish(scene, [(sprite, colour)], None, "single", rng)
+                return self._finish(
+                    Scene((thing(f"{colour} {noun}"),)), [(sprite, colour)], None, "single", rng
+                )
         elif roll < 0.4 and self.place_pairs:
             noun = rng.choice(sorted(self.place_pairs))
-            rows = self.of_trained.get(noun, [])
+            rows = self.trained.get(noun, [])
             wanted = [
-                i
-                for i in self.places
-                for r in (self.sprites.backgrounds[i],)
-                if any(
-                    p <= {singular(x) for x in f"{r.caption} {r.concept}".split()}
-                    for p in self.place_pairs[noun]
-                )
+                number
+                for concept in sorted(self.places)
+                for number in self.places[concept]
+                if self._is_heldout_place(noun, self.backgrounds[number])
             ]
             if rows and wanted:
-                picture = rng.choice(wanted)
-                setting = _as_place(self.sprites.backgrounds[picture])
-                scene = Scene((thing(noun),), (), setting)
-                return self._finish(
-                    scene, [(rng.choice(rows), None)], self._picture(picture, rng), "pair", rng
-                )
+                number = rng.choice(wanted)
+                backdrop = backdrops.picture(number, self.backgrounds[number].concept, rng)
+                scene = Scene((thing(noun),), (), as_place(self.backgrounds[number]))
+                return self._finish(scene, [(rng.choice(rows), None)], backdrop, "pair", rng)
         return None
 
-
-_RELATIONS: tuple[tuple[Kind, ...], tuple[float, ...]] = (
-    (
-        "and",
-        "beside",
-        "left",
-        "right",
-        "with",
-        "on",
-        "above",
-        "under",
-        "front",
-        "behind",
-        "wear",
-        "hold",
-        "ride",
-        "in",
-    ),
-    (0.16, 0.13, 0.12, 0.12, 0.09, 0.10, 0.06, 0.05, 0.04, 0.03, 0.08, 0.06, 0.04, 0.03),
-)
+    def _is_heldout_place(self, noun: str, record: BackgroundRecord) -> bool:
+        said = _word_set(f"{record.caption} {record.concept}")
+        return any(place <= said for place in self.place_pairs[noun])
 
 
-def _noun(concept: str) -> str:
-    return singular(concept.split()[-1]) if concept else ""
+def _word_set(text: str) -> frozenset[str]:
+    return frozenset(singular(word) for word in text.lower().split())
 
 
-def _several(item: Thing, count: int) -> Thing:
-    """The thing asked for `count` times; where English has no clear plural it stays one."""
-    many = replace(item, text=" ".join([*item.text.split()[:-1], item.noun]), count=count)
-    return many if " of " not in item.text else item
+def _by_concept(numbers: Iterable[int], records: Sequence[BackgroundRecord]) -> dict[str, list[int]]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number in numbers:
+        groups[records[number].concept].append(number)
+    return dict(groups)
 
 
-def _one_thing(label: str) -> Thing:
-    """A label as one thing, also where reading it would find several: "bowl with spoon"."""
-    return thing(label)
-
-
-def _wording(record: Record, rng: random.Random, share: float, *, simple: bool = True) -> str:
-    """The record's label or, for a share, a synonym; with `simple` one that a longer caption can hold."""
-    if record.synonyms and rng.random() < share:
-        word = rng.choice(record.synonyms)
-        if grammar.is_simple(word):
-            return word
-    if simple and not grammar.is_simple(record.caption):
-        return record.concept
-    return record.caption
-
-
-def _as_place(record: Record, rng: random.Random | None = None, share: float = 0.0) -> Thing | None:
-    """The record as the setting of a scene; None where its words cannot be said as one."""
-    words = [_wording(record, rng, share)] if rng else []
-    for word in (*words, record.caption, record.concept):
-        if grammar.is_simple(word):
-            return thing(word)
-    return None
+def _pool(groups: dict[str, list[int]], records: Sequence[BackgroundRecord]) -> Pool:
+    # The square root keeps a hundred nebulas from hiding the one beach.
+    return Pool.of((name, sum(records[i].weight for i in rows) ** 0.5) for name, rows in groups.items())

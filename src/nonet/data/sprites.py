@@ -1,64 +1,38 @@
-"""The collection that `nonet data build` writes, opened for composing: pixels mapped from disk, records, statistics."""
+"""The collection that `nonet data build` writes, opened for composing: tensors and statistics of its
+sprites."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from nonet.data.collection import Collection
+from nonet.data.render import BACKGROUND, SPRITE
 from nonet.errors import NonetError
 from nonet.files import atomic_write
 
-SIDE = 224
-BACKGROUND_SIDE = 256
+FILL = SPRITE / BACKGROUND
+"""A sprite's square fills this share of its box: one cell of margin around a thing that fills the canvas."""
 _STATS = "sprite-stats.npz"
 _STATS_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Record:
-    """The words of one sprite or background. `colours` are shares (0 to 1) of the visible pixels by colour name."""
-
-    caption: str
-    concept: str
-    style: str = ""
-    synonyms: tuple[str, ...] = ()
-    colours: dict[str, float] = field(default_factory=dict)
-    split: str = "train"
-    weight: float = 1.0
-    permissive: bool = False
-
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> Record:
-        """Read one line of `records.jsonl`; unknown keys are left out, `concept` defaults to the caption."""
-        colours = row.get("colours") or {}
-        if not isinstance(colours, dict):
-            colours = {name: 1 / (place + 1) for place, name in enumerate(colours)}
-        return cls(
-            caption=row["caption"].lower().strip(),
-            concept=(row.get("concept") or row["caption"]).lower().strip(),
-            style=row.get("style", ""),
-            synonyms=tuple(word.lower() for word in row.get("synonyms", ())),
-            colours={name: float(share) for name, share in colours.items()},
-            split=row.get("split", "train"),
-            weight=float(row.get("weight", 1.0)),
-            permissive=bool(row.get("permissive", False)),
-        )
 
 
 @dataclass(frozen=True)
 class SpriteStats:
     """What the composer must know of every sprite's pixels.
 
-    `extent_N4`: left, top, right, bottom of what is visible, shares of the square. `mean_N3`: mean visible colour, 0..1.
-    `hsv_N3`: mean hue, saturation and value of the coloured pixels (0..1 each). `hue_focus_N`: 1 where all coloured
-    pixels have one hue, 0 where hues cancel out. `coloured_N`: share of visible pixels with a clear colour.
+    `extent_N4`: left, top, right, bottom of what is visible, shares of the square. `mean_N3`: mean visible
+    colour, 0..1. `hsv_N3`: mean hue, saturation and value of the coloured pixels (0..1 each). `hue_focus_N`:
+    1 where all coloured pixels have one hue, 0 where hues cancel out. `coloured_N`: share of visible pixels
+    with a clear colour.
     """
 
     extent_N4: Tensor
@@ -70,65 +44,37 @@ class SpriteStats:
 
 @dataclass(frozen=True)
 class Sprites:
-    """An opened collection: `pixels_NHW4` uint8 straight RGBA, `backgrounds_MHW3` uint8, both mapped from disk."""
+    """A collection with its pixels as tensors mapped from disk, and the statistics of its sprites.
 
-    folder: Path
-    records: tuple[Record, ...]
+    `pixels_NHW4`: uint8 (N, 224, 224, 4) straight RGBA; `backgrounds_MHW3`: uint8 (M, 256, 256, 3).
+    """
+
+    collection: Collection
     pixels_NHW4: Tensor
-    backgrounds: tuple[Record, ...]
     backgrounds_MHW3: Tensor
-    heldout_pairs: dict[str, frozenset[tuple[str, str]]]
     stats: SpriteStats
 
 
-def open_sprites(folder: str | os.PathLike[str]) -> Sprites:
-    """Open a collection folder. The first time, statistics of all sprites are computed and kept beside it.
+def open_sprites(source: str | os.PathLike[str] | Collection) -> Sprites:
+    """Open a collection for composing. The first time, all sprites are measured and the result kept beside
+    them.
 
     Raises:
         NonetError: `data_missing` or `data_corrupt`.
     """
-    root = Path(folder)
-    records = _records(root / "records.jsonl")
-    backgrounds = _records(root / "backgrounds.jsonl") if (root / "backgrounds.jsonl").exists() else ()
-    pixels = _mapped(root / "sprites.u8", (len(records), SIDE, SIDE, 4))
-    pictures = _mapped(root / "backgrounds.u8", (len(backgrounds), BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
-    pairs_file = root / "heldout_pairs.json"
-    pairs = json.loads(pairs_file.read_text("utf-8")) if pairs_file.exists() else {}
+    collection = source if isinstance(source, Collection) else Collection.open(Path(source))
+    pixels_NHW4 = _shared(collection.sprites)
     return Sprites(
-        folder=root,
-        records=records,
-        pixels_NHW4=pixels,
-        backgrounds=backgrounds,
-        backgrounds_MHW3=pictures,
-        heldout_pairs={name: frozenset((a, b) for a, b in rows) for name, rows in pairs.items()},
-        stats=_stats(root, pixels),
+        collection, pixels_NHW4, _shared(collection.backgrounds), _stats(collection.folder, pixels_NHW4)
     )
 
 
-def _records(path: Path) -> tuple[Record, ...]:
-    if not path.exists():
-        raise NonetError("data_missing", f"{path} is missing.", "Run `nonet data build` first.")
-    try:
-        return tuple(
-            Record.from_dict(json.loads(line)) for line in path.read_text("utf-8").splitlines() if line
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NonetError(
-            "data_corrupt", f"{path} cannot be read: {error!r}.", "Build the collection again."
-        ) from error
-
-
-def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
-    """Map a raw uint8 file; copy on write, so that nothing can change it."""
-    if shape[0] == 0:
-        return torch.zeros(shape, dtype=torch.uint8)
-    if not path.exists():
-        raise NonetError("data_missing", f"{path} is missing.", "Run `nonet data build` first.")
-    if path.stat().st_size != int(np.prod(shape)):
-        raise NonetError(
-            "data_corrupt", f"{path} does not hold {shape[0]} pictures.", "Build the collection again."
-        )
-    return torch.from_numpy(np.memmap(path, dtype=np.uint8, mode="c", shape=shape))
+def _shared(array: NDArray[np.uint8]) -> Tensor:
+    """The array's memory as a tensor. It is mapped read-only, which torch warns of; nothing here writes to
+    it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(array)
 
 
 def _stats(root: Path, pixels_NHW4: Tensor) -> SpriteStats:
@@ -140,18 +86,15 @@ def _stats(root: Path, pixels_NHW4: Tensor) -> SpriteStats:
         with np.load(path) as kept:
             if str(kept["stamp"]) == stamp:
                 return SpriteStats(*(torch.from_numpy(kept[name]) for name in SpriteStats.__annotations__))
-    parts = [measure(chunk) for chunk in pixels_NHW4.split(256)] if len(pixels_NHW4) else []
+    parts = [measure(pixels_NHW4[at : at + 256]) for at in range(0, len(pixels_NHW4), 256)]
     joined = {
         name: torch.cat([getattr(part, name) for part in parts]) if parts else torch.zeros(0)
         for name in SpriteStats.__annotations__
     }
     try:
         with atomic_write(path) as stream:
-            np.savez(
-                cast(BinaryIO, stream),
-                stamp=np.array(stamp),
-                **{name: value.numpy() for name, value in joined.items()},
-            )
+            arrays: dict[str, Any] = {name: value.numpy() for name, value in joined.items()}
+            np.savez(stream, stamp=np.array(stamp), **arrays)
     except NonetError:
         pass  # A read-only collection is measured at every start.
     return SpriteStats(**joined)

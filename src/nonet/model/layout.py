@@ -1,7 +1,8 @@
 """Where the things of a scene lie on the canvas of 16x16 cells: one arrangement for each seed.
 
-Training and drawing both use `arrange`, so a drawing is laid out as the pictures were that taught it. A thing fills the
-canvas (`FULL`) or a square of `SMALL` cells whose top left cell lies in rows and columns 0 to 7.
+Training and drawing both use `arrange`, so a drawing is laid out as the pictures were that taught it. A
+thing fills the canvas (`FULL`) or a square of `SMALL` cells whose top left cell lies in rows and columns 0
+to 7.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ Spot = tuple[int, int]
 
 
 def arrange(scene: Scene, seed: int | random.Random) -> list[Placed]:
-    """Lay out a scene; the same seed gives the same layout. At most one background and three things are placed."""
+    """Lay out a scene; the same seed gives the same layout. At most one background and three things are
+    placed."""
     rng = seed if isinstance(seed, random.Random) else random.Random(seed)
     instances = _instances(scene)
     behind: list[Placed] = []
@@ -62,7 +64,8 @@ def arrange(scene: Scene, seed: int | random.Random) -> list[Placed]:
 
 
 def _instances(scene: Scene) -> list[int]:
-    """Thing numbers to place, repeated by count, at most three in all, each thing at least once while there is room."""
+    """Thing numbers to place, repeated by count, at most three in all, each thing at least once while there
+    is room."""
     chosen = list(range(min(len(scene.things), MOST_THINGS)))
     spare = MOST_THINGS - len(chosen)
     repeated: list[int] = []
@@ -218,7 +221,8 @@ def settle(placed: Sequence[Placed], scene: Scene, extents: Sequence[tuple[float
     """Move small things by whole cells so that they touch what they are on, and stand on one ground.
 
     Args:
-        extents: for every placed thing the top and bottom of what is visible of its picture, as shares (0 to 1) of its
+        extents: for every placed thing the top and bottom of what is visible of its picture, as shares (0 to
+        1) of its
             box, since pictures are rarely square.
     """
     rows = [float(item.row) for item in placed]

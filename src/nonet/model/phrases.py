@@ -1,7 +1,7 @@
 """Reading a prompt: which things it names, how they stand to each other, before what, in which style.
 
-A small rule-based reader of English noun phrases. It never fails: what it does not understand stays inside a thing's
-text, which the picture memory looks up by meaning anyway.
+A small rule-based reader of English noun phrases. It never fails: what it does not understand stays inside a
+thing's text, which the picture memory looks up by meaning anyway.
 """
 
 from __future__ import annotations
@@ -36,9 +36,11 @@ KEEPS_SUBJECT: frozenset[str] = frozenset({"with", "wear", "hold", "ride"})
 
 @dataclass(frozen=True)
 class Thing:
-    """One noun phrase: `text` without article or numeral, its head `noun` in the singular, and what describes it.
+    """One noun phrase: `text` without article or numeral, its head `noun` in the singular, and what
+    describes it.
 
-    `modifiers` are the words of the phrase other than head and colour; `count` is how many of it are asked for.
+    `modifiers` are the words of the phrase other than head and colour; `count` is how many of it are asked
+    for.
     """
 
     text: str
@@ -91,7 +93,8 @@ _CONNECTORS: dict[tuple[str, ...], str] = {
         "beside": "beside|next to|near|near to|by|close to|alongside|between|besides|to|for|beside of",
         "left": "left of|to the left of|on the left of|on the left side of|at the left of",
         "right": "right of|to the right of|on the right of|on the right side of|at the right of",
-        "with": "with|featuring|filled with|full of|covered in|covered with|covered by|surrounded by|along with|has",
+        "with": "with|featuring|filled with|full of|covered in|covered with|covered by|surrounded by"
+        "|along with|has",
         "wear": "wearing|dressed in",
         "and": "and|&|,|;|:|plus|as well as|versus|vs",
         "at": "at|against|around|across|through|along|from|during|towards|toward|after|before|set in",
@@ -103,10 +106,9 @@ _CONNECTORS: dict[tuple[str, ...], str] = {
     }.items()
     for spelling in spellings.split("|")
 }
-_LONGEST = max(map(len, _CONNECTORS))
 _CONNECTORS_BY_FIRST: dict[str, list[tuple[tuple[str, ...], str]]] = {}
-for _spelling, _kind in sorted(_CONNECTORS.items(), key=lambda item: -len(item[0])):
-    _CONNECTORS_BY_FIRST.setdefault(_spelling[0], []).append((_spelling, _kind))
+for _spelling, _leads_to in sorted(_CONNECTORS.items(), key=lambda item: -len(item[0])):
+    _CONNECTORS_BY_FIRST.setdefault(_spelling[0], []).append((_spelling, _leads_to))
 
 _STYLE_WORDS = "|".join(sorted(map(re.escape, w.STYLES), key=len, reverse=True))
 _STYLE_OF = re.compile(
@@ -185,7 +187,7 @@ def _read(tokens: list[str]) -> list[_Phrase]:
             phrases.append(current)
             current = _Phrase(kind, [])
         elif kind != "and" or current.kind == "and":
-            # "sitting on top of": of connectors in a row the last says most, but "and" or a comma says nothing.
+            # "sitting on top of": of connectors in a row the last says most, but "and" says nothing.
             current.kind = kind
 
     while index < len(tokens):
