@@ -1,0 +1,142 @@
+"""`nonet draw`: nine pictures and their sheet."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from nonet.drawing import Drawing
+
+
+def draw(
+    prompt: Annotated[str, typer.Argument(help="What to draw, in one line.", show_default=False)],
+    model: Annotated[
+        str, typer.Option(help="A model's name (see nonet models), a folder, or a Hub id.")
+    ] = "doodle",
+    count: Annotated[int, typer.Option(help="How many pictures, 1 to 64.")] = 9,
+    seed: Annotated[
+        int | None, typer.Option(help="Draws the same pictures again. Default: any.", show_default=False)
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(help="How hard to follow the prompt. Default: the model's.", show_default=False),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="How freely to choose; 0 is not at all. Default: the model's.", show_default=False),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            help="Choose among this many likeliest tokens. Default: the model's.", show_default=False
+        ),
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            help="Choose among tokens of this much probability. Default: the model's.", show_default=False
+        ),
+    ] = None,
+    negative: Annotated[str, typer.Option(help="What to stay away from.", show_default=False)] = "",
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="Draw this many and keep the best COUNT. Default: COUNT.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to. Default: nonet/<prompt>-<seed>.", show_default=False),
+    ] = None,
+    safety: Annotated[str, typer.Option(help="How careful to be: strict, standard or off.")] = "standard",
+    low_memory: Annotated[
+        bool, typer.Option("--low-memory", help="Turn tokens into pixels one picture at a time.")
+    ] = False,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Print which remembered pictures each was drawn after.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but notes and errors.")] = False,
+) -> None:
+    """Draw pictures of PROMPT and their sheet."""
+    from nonet import drawing
+    from nonet.output import OutputFolder, default_folder
+    from nonet.terminal import display_for
+
+    request = drawing.make_request(
+        prompt,
+        negative_prompt=negative,
+        count=count,
+        seed=seed,
+        guidance=guidance,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        candidates=candidates,
+    )
+    drawing.admit(request, safety)
+    drawing.check_model(model)
+    folder = OutputFolder(out or default_folder(request.prompt, request.seed), request.count)
+    display = display_for(sys.stderr, request.prompt, request.count, quiet=quiet)
+    with _ending_on_sigterm(), folder:
+        with display:
+            drawn = drawing.run(model, request, display=display, low_memory=low_memory)
+        paths, sheet = folder.write(*drawing.encode(drawn))
+    for note in drawn.notes:
+        typer.echo(f"note: {note}", err=True)
+    if as_json:
+        typer.echo(json.dumps(_result(drawn, paths, sheet)))
+    elif not quiet:
+        typer.echo(bytes(sheet))
+        if sources:
+            _print_sources(drawn, paths)
+
+
+def _result(drawn: Drawing, paths: list[Path], sheet: Path) -> dict[str, object]:
+    return {
+        "prompt": drawn.request.prompt,
+        "model": drawn.model,
+        "seed": drawn.request.seed,
+        "seconds": round(drawn.seconds, 3),
+        "sheet": str(sheet),
+        "pictures": [
+            {
+                "path": str(path),
+                "seed": picture.seed,
+                "score": picture.score,
+                "sources": [dict(source) for source in picture.sources],
+            }
+            for path, picture in zip(paths, drawn.pictures, strict=True)
+        ],
+    }
+
+
+def _print_sources(drawn: Drawing, paths: list[Path]) -> None:
+    for path, picture in zip(paths, drawn.pictures, strict=True):
+        after = "; ".join(", ".join(filter(None, source.values())) for source in picture.sources)
+        typer.echo(f"{path.name}: {after or 'nothing remembered'}")
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, so that the terminal and the folder are left as they were found."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
