@@ -19,11 +19,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Hit:
-    """A broken rule; `words` are the words of the first of its parts."""
+    """A broken rule; words[start:end] made the first of its parts."""
 
     category: str
     rule: str
-    words: tuple[str, ...]
+    start: int
+    end: int
 
 
 class _Node:
@@ -56,14 +57,13 @@ class Matcher:
         self.rules = list(rules)
         self._sources = ({part: list(found) for part, found in phrases.items()}, list(allowed))
         self._root, self._allowed = _Node(), _Node()
-        self.single_words: set[str] = set()
         numbers = {part: number for number, part in enumerate(self._sources[0])}
         for part, number in numbers.items():
             for words in self._sources[0][part]:
                 self._add(self._root, words, number, fold)
         for words in self._sources[1]:
             self._add(self._allowed, words, 0, fold)
-        # A rule is tried when the rarest of its parts, which a rule of one part only has, turns up.
+        # A rule is tried when the first of its parts turns up.
         self._rules_of_part: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
         for order, rule in enumerate(self.rules):
             parts = tuple(numbers[part] for part in rule.parts)
@@ -79,16 +79,22 @@ class Matcher:
         """The same rules for words that went through `fold`."""
         return Matcher(self.rules, *self._sources, fold=fold)
 
-    def first(self, words: Sequence[str]) -> Hit | None:
-        """The rule that comes first among all that `words` break; linear in the number of words."""
+    def first(self, words: Sequence[str], counts: Callable[[int, int], bool] | None = None) -> Hit | None:
+        """The rule that comes first among all that `words` break; linear in the number of words.
+
+        Args:
+            words: in plain form; an empty word is no word, and no phrase goes across it.
+            counts: says whether the words from start to end may count; all do without it.
+        """
         words = self._without_allowed(words)
         found: dict[int, tuple[int, int]] = {}
         for start in range(len(words)):
             node = self._root.next.get(words[start])
             end = start + 1
             while node is not None:
-                for part in node.parts:
-                    found.setdefault(part, (start, end))
+                if node.parts and (counts is None or counts(start, end)):
+                    for part in node.parts:
+                        found.setdefault(part, (start, end))
                 if end >= len(words):
                     break
                 node = node.next.get(words[end])
@@ -98,10 +104,14 @@ class Matcher:
             for order, parts in self._rules_of_part.get(part, ()):
                 if (best is None or order < best[0]) and all(other in found for other in parts):
                     best = (order, span)
-        if best is None:
-            return None
-        rule = self.rules[best[0]]
-        return Hit(rule.category, rule.text, tuple(words[slice(*best[1])]))
+        return Hit(self.rules[best[0]].category, self.rules[best[0]].text, *best[1]) if best else None
+
+    def vocabulary(self) -> tuple[set[str], set[str]]:
+        """All words of the phrases, and those phrases of one word that break a rule on their own."""
+        phrases = self._sources[0]
+        alone = {rule.parts[0] for rule in self.rules if len(rule.parts) == 1}
+        words = {word for found in phrases.values() for sequence in found for word in sequence}
+        return words, {found[0] for part in alone for found in phrases[part] if len(found) == 1}
 
     def _without_allowed(self, words: Sequence[str]) -> Sequence[str]:
         kept: list[str] | None = None
