@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 GRID = 16
 FULL = 16
@@ -135,28 +135,3 @@ def sample_without_replacement(
     noisy = [(score / sharpness - math.log(-math.log(rng.random() or 1e-12)), item) for item, score in pool]
     return [item for _, item in sorted(noisy, reverse=True)[:count]]
 
-
-class MemoryReader(nn.Module):
-    """Turns slots of tokens into one vector for every position of the canvas.
-
-    Each slot has its own projection, so that two pictures laid over one another stay apart; a small convolution
-    lets a position see what lies around it in the remembered pictures.
-    """
-
-    def __init__(self, width: int, slots: int = SLOTS, slot_width: int = 96) -> None:
-        super().__init__()
-        self.project = nn.ModuleList(nn.Linear(width, slot_width, bias=False) for _ in range(slots))
-        self.direct = nn.Linear(slots * slot_width, width, bias=False)
-        self.around = nn.Conv2d(slots * slot_width, width, 3, padding=1)
-        self.mix = nn.Conv2d(width, width, 3, padding=1)
-
-    def forward(self, memory_BST: Tensor, embedding: nn.Embedding) -> Tensor:
-        """(B, T, D) hints of (B, S, T) tokens, with the decoder's own token embedding."""
-        batch, slots, length = memory_BST.shape
-        embedded_BSTD = embedding(memory_BST)
-        parts = [project(embedded_BSTD[:, index]) for index, project in enumerate(self.project)]
-        joined_BTC = torch.cat(parts, dim=-1)
-        side = math.isqrt(length)
-        image = joined_BTC.view(batch, side, side, -1).permute(0, 3, 1, 2)
-        around = self.mix(torch.nn.functional.gelu(self.around(image)))
-        return self.direct(joined_BTC) + around.flatten(2).transpose(1, 2)  # type: ignore[no-any-return]

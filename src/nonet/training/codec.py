@@ -74,6 +74,8 @@ class CodecTrainee:
             group["lr"] = settings.lr * factor
         frozen = settings.freeze_encoder_at is not None and self.steps_done >= settings.freeze_encoder_at
         pixels = self._crops()
+        if self.steps_done == 0:
+            spread_latents(self.codec, pixels)
         with precision(self.device):
             with torch.set_grad_enabled(not frozen):
                 latents = self.codec.latents(pixels)
@@ -128,6 +130,22 @@ class CodecTrainee:
 
     def settings_dict(self) -> dict[str, Any]:
         return {"model": self.config.to_dict(), "run": asdict(self.settings)}
+
+
+@torch.no_grad()
+def spread_latents(codec: VQGAN, pixels_BHWC: Tensor) -> None:
+    """Scale a fresh codec's last projection so that the latents of a batch spread over the whole grid.
+
+    Untouched, they would all round to the middle code, and the decoder would see nothing for hundreds of steps.
+    """
+    latents = codec.latents(pixels_BHWC)
+    bound = torch.tensor([n // 2 for n in codec.config.levels], device=latents.device, dtype=latents.dtype)
+    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    gain = 0.6 * bound / std.clamp_min(1e-6)
+    projection = codec.quant_conv
+    projection.weight.mul_(gain[:, None, None, None])
+    if projection.bias is not None:
+        projection.bias.sub_(mean).mul_(gain)
 
 
 def snap(latents_BEHW: Tensor, levels: tuple[int, ...]) -> Tensor:
