@@ -1,8 +1,8 @@
 """What an engine says while it draws.
 
 The events of one request come in this order: one `Started`; then `Progress` and `Partial` events, and `Drawn`
-events, one for each picture of `count`, after which that picture is not spoken of again; last one `Done`, or, at any
-point, one `Failed`. Nothing comes after these two.
+events, one for each picture of `count`, after which that picture is not spoken of again; last one `Done`, or,
+at any point, one `Failed`. Nothing comes after these two.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class DrawRequest:
         temperature: 0 to 100; 0 always takes the likeliest token.
         top_k: choose among the likeliest k tokens; 0 among all.
         top_p: choose among the likeliest tokens of this probability together, above 0 and up to 1.
-        candidates: pictures to draw, up to 256, of which the judge's best `count` are kept; 0 and None are `count`.
+        candidates: pictures to draw, up to 256, of which the judge's best `count` are kept; 0 is `count`.
 
     Raises:
         NonetError: `prompt_empty`, `prompt_too_long` or `setting_invalid`.
