@@ -12,8 +12,8 @@ from torch.nn import functional as F
 class MemoryHint(nn.Module):
     """Turns slots of remembered tokens into one vector for every position of the picture.
 
-    Each slot has its own projection, so that two pictures laid over one another stay apart; a small convolution
-    lets a position see what lies around it in the remembered pictures.
+    Each slot has its own projection, so that two pictures laid over one another stay apart; a small
+    convolution lets a position see what lies around it in the remembered pictures.
     """
 
     def __init__(self, width: int, slots: int, slot_width: int = 96) -> None:

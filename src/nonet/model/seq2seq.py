@@ -1,8 +1,8 @@
 """The seq2seq of DALL-E Mini: a text encoder and an image decoder, from scratch in torch.
 
 Method: NormFormer (arXiv 2110.09456) with gated feed-forwards (arXiv 2002.05202), as the published models use
-them: norms without scale before each branch, norms with scale after attention, learned positions from 0, no bias
-in any projection, three untied matrices for text tokens, image tokens and output.
+them: norms without scale before each branch, norms with scale after attention, learned positions from 0, no
+bias in any projection, three untied matrices for text tokens, image tokens and output.
 """
 
 from __future__ import annotations
