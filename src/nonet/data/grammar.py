@@ -67,8 +67,10 @@ def write(scene: Scene, rng: random.Random, tries: int = 4) -> str:
 @lru_cache(maxsize=65536)
 def is_simple(label: str) -> bool:
     """Whether a label is one noun phrase, so that it can be part of a longer caption."""
+    if not label:
+        return False
     read = parse(f"a {label}")
-    return read == Scene((thing(label),)) and read == parse(label) and bool(label)
+    return read == Scene((thing(label),)) and read == parse(label)
 
 
 def noun_phrase(item: Thing, rng: random.Random, *, plain: bool = False) -> str:

@@ -16,7 +16,7 @@ from nonet.data.plan import Colour, Mixture
 from nonet.data.sprites import Sprites
 from nonet.model import words as w
 from nonet.model.phrases import Thing, is_place, thing
-from nonet.model.plurals import singular
+from nonet.model.plurals import plural, singular
 
 PAINTABLE = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
 Painted = tuple[int, str | None]
@@ -147,14 +147,10 @@ def noun_of(concept: str) -> str:
 
 
 def several(item: Thing, count: int) -> Thing:
-    """The thing asked for `count` times; where English has no clear plural it stays one."""
-    many = replace(item, text=" ".join([*item.text.split()[:-1], item.noun]), count=count)
-    return many if " of " not in item.text else item
-
-
-def one_thing(label: str) -> Thing:
-    """A label as one thing, also where reading it would find several: "bowl with spoon"."""
-    return thing(label)
+    """The thing asked for `count` times; one that cannot be said in the plural stays single."""
+    said = plural(item.noun)
+    clear = said != item.noun and singular(said) == item.noun and item.text.endswith(item.noun)
+    return replace(item, count=count) if clear and " of " not in item.text else item
 
 
 def wording(
