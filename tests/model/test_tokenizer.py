@@ -33,25 +33,25 @@ def test_ids_are_those_of_the_original_tokenizer(source: str) -> None:
     else:
         tokenizer = TextTokenizer.bart_from_merges(vocab(), merges(), 320)
     got = tokenizer.encode(EXPECTED["prompts"], 64, pad_to=64)
-    assert got.ids_BS.tolist() == EXPECTED["ids"]
-    assert got.mask_BS.int().tolist() == EXPECTED["mask"]
+    assert got.ids.tolist() == EXPECTED["ids"]
+    assert got.mask.int().tolist() == EXPECTED["mask"]
 
 
 def test_truncation_keeps_the_last_token_and_says_how_many_were_cut() -> None:
     tokenizer = TextTokenizer.bart_from_merges(vocab(), merges())
     whole = tokenizer.encode([" a red apple on the moon"], 64)
-    size = int(whole.mask_BS.sum())
+    size = int(whole.mask.sum())
     assert whole.cut == [0]
     short = tokenizer.encode([" a red apple on the moon", ""], 4)
     assert short.cut == [size - 4, 0]
-    assert short.ids_BS[0].tolist() == [*whole.ids_BS[0, :3].tolist(), 2]
-    assert short.ids_BS[1].tolist() == [0, 2, 1, 1]
-    assert short.mask_BS.dtype == torch.bool
+    assert short.ids[0].tolist() == [*whole.ids[0, :3].tolist(), 2]
+    assert short.ids[1].tolist() == [0, 2, 1, 1]
+    assert short.mask.dtype == torch.bool
 
 
 def test_rows_are_as_long_as_the_longest_without_a_wish() -> None:
     tokenizer = TextTokenizer.bart_from_merges(vocab(), merges())
-    assert tokenizer.encode(["", ""], 64).ids_BS.shape == (2, 2)
+    assert tokenizer.encode(["", ""], 64).ids.shape == (2, 2)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_wordpiece_rows() -> None:
     tokenizer.enable_truncation(3)
     tokenizer.enable_padding(length=128)
     got = TextTokenizer.bert(tokenizer, 6).encode(["red apple", "", "red sky apple"], 5)
-    assert got.ids_BS.tolist() == [[2, 4, 5, 3, 0], [2, 3, 0, 0, 0], [2, 4, 1, 5, 3]]
+    assert got.ids.tolist() == [[2, 4, 5, 3, 0], [2, 3, 0, 0, 0], [2, 4, 1, 5, 3]]
     assert got.cut == [0, 0, 0]
 
 

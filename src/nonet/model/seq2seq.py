@@ -12,7 +12,6 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from nonet.model.cache import KVCache
 from nonet.model.config import Seq2SeqConfig
@@ -26,8 +25,7 @@ from nonet.model.layers import (
     SelfAttention,
     init_normal,
 )
-
-CrossKV = list[tuple[Tensor, Tensor]]
+from nonet.model.stepping import Context, CrossKV, Rows, attention_bias, step_states
 
 
 class EncoderLayer(nn.Module):
@@ -117,9 +115,9 @@ class ImageDecoder(nn.Module):
         self.context_proj: nn.Module | None = None
         if config.context_dim is not None:
             self.context_proj = nn.Sequential(Projection(config.context_dim, size), ScaleNorm(size))
-        self.memory: MemoryHint | None = None
+        self.hint: MemoryHint | None = None
         if config.memory_slots:
-            self.memory = MemoryHint(size, config.memory_slots)
+            self.hint = MemoryHint(size, config.memory_slots)
 
     def forward(
         self,
@@ -166,9 +164,9 @@ class ImageDecoder(nn.Module):
 
         The id `codebook_size` stands for an empty place.
         """
-        if self.memory is None:
+        if self.hint is None:
             raise ValueError("this decoder has no memory (memory_slots is 0)")
-        hint: Tensor = self.memory(memory_PST, self.embed_tokens.weight)
+        hint: Tensor = self.hint(memory_PST, self.embed_tokens.weight)
         return hint
 
     def new_cache(self, rows: int) -> KVCache:
@@ -187,10 +185,16 @@ class ImageDecoder(nn.Module):
         # Contiguous: they are read at each of the steps.
         return [(k.contiguous(), v.contiguous()) for k, v in kv]
 
+    def pack(self) -> None:
+        """Lay the projections' weights out for drawing, where that pays (see `Projection.pack`)."""
+        for module in self.modules():
+            if isinstance(module, Projection):
+                module.pack()
+
     def step(
         self,
         tokens_B: Tensor,
-        positions: int | Tensor,
+        position: int,
         cache: KVCache,
         cross_kv: CrossKV,
         cross_mask: Tensor | None = None,
@@ -199,12 +203,12 @@ class ImageDecoder(nn.Module):
         """Feed one token a row and get the logits of the next; to be called without gradients.
 
         Rows may share a context: with `cross_kv` of G contexts and B = G * P rows, rows from g * P on
-        see context g. Nine pictures of one prompt then read its keys once, not nine times.
+        see context g. Nine pictures of one prompt then read its keys once, not nine times. Rows that stand at
+        different positions go through `step_states`.
 
         Args:
             tokens_B: int64 (B,); at position 0 the start token.
-            positions: where each token stands, one int for all or int64 (B,). On an accelerator a tensor
-                keeps shapes fixed (the whole cache is read, masked) and nothing is synchronised.
+            position: where the tokens stand.
             cache: from `new_cache`; rows 0 to B-1 are read and written.
             cross_kv: from `cross_keys_values`, G contexts.
             cross_mask: (G, S), True where a state may be seen, or its `attention_bias`; None is everywhere.
@@ -213,39 +217,10 @@ class ImageDecoder(nn.Module):
         Returns:
             (B, image_vocab_size + 1).
         """
-        B = tokens_B.shape[0]
-        place_B, position, span, self_bias = _places(positions, B, cache)
         bias = None if cross_mask is None else attention_bias(cross_mask, cache.kv.dtype)
-        x = F.embedding(tokens_B, self.embed_tokens.weight)
-        x = x + (self.embed_positions.weight[position] if place_B is None else self.embed_positions(place_B))
-        if hint_BD is not None:
-            x = x + hint_BD
-        x = self.layernorm_embedding(x)
-        D = x.shape[1]
-        H, hd = self.heads, D // self.heads
-        rows_B = None if place_B is None else torch.arange(B, device=place_B.device)
-        for layer, kv_cache, (k_GHSE, v_GHSE) in zip(
-            self.decoder_layers(), cache.kv.unbind(0), cross_kv, strict=True
-        ):
-            attn = layer.self_attn
-            h = layer.self_attn_pre(x)
-            qkv = F.linear(h, attn.qkv.weight).view(B, 3, H, hd)
-            if place_B is None:
-                kv_cache[:B, :, :, position] = qkv[:, 1:]
-            else:
-                kv_cache[rows_B, :, :, place_B] = qkv[:, 1:]
-            k, v = kv_cache[:B, 0, :, :span], kv_cache[:B, 1, :, :span]
-            h = F.scaled_dot_product_attention(qkv[:, 0].unsqueeze(2), k, v, attn_mask=self_bias)
-            h = F.linear(h.view(B, D), attn.out.weight)
-            x = x + layer.self_attn_post(h)
-            cross = layer.cross_attn
-            G = k_GHSE.shape[0]
-            h = F.linear(layer.cross_attn_pre(x), cross.q.weight).view(G, B // G, H, hd).transpose(1, 2)
-            h = F.scaled_dot_product_attention(h, k_GHSE, v_GHSE, attn_mask=bias)
-            h = F.linear(h.transpose(1, 2).reshape(B, D), cross.out.weight)
-            x = x + layer.cross_attn_post(h)
-            x = x + layer.glu(x)
-        return F.linear(self.final_norm(x), self.lm_head.weight)
+        rows = Rows(cache, [Context(tokens_B.shape[0], cross_kv, bias)], position)
+        logits: Tensor = self.lm_head(step_states(self, tokens_B, [rows], hint_BD))
+        return logits
 
 
 class Seq2Seq(nn.Module):
@@ -268,31 +243,3 @@ class Seq2Seq(nn.Module):
             raise ValueError("the text encoder of this model is apart; call the decoder with its states")
         logits: Tensor = self.decoder(tokens_BT, self.encoder(ids_BS, mask_BS), mask_BS)
         return logits
-
-
-def attention_bias(mask_GS: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """A mask, True where a state may be seen, as the (G, 1, 1, S) that attention adds: 0 or -inf.
-
-    What is such a bias already (four axes) is given back, so that a caller can prepare it once.
-    """
-    if mask_GS.dim() == 4:
-        return mask_GS
-    bias = torch.zeros(mask_GS.shape, dtype=dtype, device=mask_GS.device)
-    return bias.masked_fill_(~mask_GS.bool(), float("-inf"))[:, None, None, :]
-
-
-def _places(
-    positions: int | Tensor, rows: int, cache: KVCache
-) -> tuple[Tensor | None, int, int, Tensor | None]:
-    """Where to write, how far to read and the bias over it, for one position or one per row."""
-    if isinstance(positions, int):
-        return None, positions, positions + 1, None
-    if positions.device.type == "cpu":
-        first, last = (int(end) for end in torch.aminmax(positions))
-        if first == last:
-            return None, last, last + 1, None
-        span = last + 1
-    else:
-        span = cache.length
-    seen = torch.arange(span, device=positions.device) <= positions[:, None]
-    return positions, 0, span, attention_bias(seen, cache.kv.dtype)

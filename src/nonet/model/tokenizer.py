@@ -32,13 +32,13 @@ class Tokens(NamedTuple):
     """A batch of tokenised prompts.
 
     Attributes:
-        ids_BS: int64 token ids, padded.
-        mask_BS: True at tokens, False at padding.
+        ids: int64 (B, S) token ids, padded.
+        mask: bool (B, S), True at tokens, False at padding.
         cut: for each prompt, how many of its tokens did not fit and were left out.
     """
 
-    ids_BS: Tensor
-    mask_BS: Tensor
+    ids: Tensor
+    mask: Tensor
     cut: list[int]
 
 
