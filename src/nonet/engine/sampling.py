@@ -1,13 +1,13 @@
 """From logits to tokens: temperature, top-k, top-p, and noise that belongs to a picture, not to a batch.
 
-Sampling from p is argmax(p / E) with E from Exp(1), one for each token of the vocabulary: no cumulative sum, no
-search, nothing for the processor to wait for (the exponential race; gpt-fast samples so too). Here in logarithms:
-argmax(logit / temperature - log E).
+Sampling from p is argmax(p / E) with E from Exp(1), one for each token of the vocabulary: no cumulative
+sum, no search, nothing for the processor to wait for (the exponential race; gpt-fast samples so too).
+Here in logarithms: argmax(logit / temperature - log E).
 
-E is computed from (the picture's seed, position, token) by the SplitMix64 generator (Steele, Lea, Flood 2014)
-instead of being taken from a generator's stream. So a picture's noise is the same alone or among others, on a CPU
-or a GPU, and with any top-k; no state has to be kept or moved when pictures join and leave a batch; and only the
-few tokens that top-k leaves over need noise at all.
+E is computed from (the picture's seed, position, token) by the SplitMix64 generator (Steele, Lea, Flood
+2014) instead of being taken from a generator's stream. So a picture's noise is the same alone or among
+others, on a CPU or a GPU, and with any top-k; no state has to be kept or moved when pictures join and
+leave a batch; and only the few tokens that top-k leaves over need noise at all.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MIX_2 = _signed(0x94D049BB133111EB)
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is chosen: the fields of `DrawRequest`, nothing left open. `top_k` 0 and `top_p` 1 are off."""
+    """How a token is chosen: fields of `DrawRequest`, nothing left open; `top_k` 0, `top_p` 1 are off."""
 
     temperature: float = 1.0
     top_k: int = 0

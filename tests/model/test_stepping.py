@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import Tensor
+
+from nonet.model.config import Seq2SeqConfig
+from nonet.model.layers import Projection
+from nonet.model.seq2seq import ImageDecoder, Seq2Seq
+from nonet.model.stepping import Context, Rows, attention_bias, step_states
+
+WIDTH, VOCABULARY, LENGTH, TEXT = 64, 37, 16, 24
+
+
+@pytest.fixture(scope="module")
+def decoder() -> ImageDecoder:
+    config = Seq2SeqConfig(
+        d_model=WIDTH,
+        encoder_layers=0,
+        encoder_attention_heads=0,
+        encoder_ffn_dim=0,
+        decoder_layers=2,
+        decoder_attention_heads=2,
+        decoder_ffn_dim=80,
+        encoder_vocab_size=0,
+        image_vocab_size=VOCABULARY,
+        decoder_start_token_id=VOCABULARY,
+        image_length=LENGTH,
+        init_std=0.1,
+        text_encoder="minilm",
+        context_dim=TEXT,
+    )
+    return Seq2Seq(config).reset(torch.Generator().manual_seed(1)).decoder.eval()
+
+
+def context(states: int, seed: int) -> Tensor:
+    return torch.randn(1, states, TEXT, generator=torch.Generator().manual_seed(seed))
+
+
+def picture(rows: int, seed: int) -> Tensor:
+    """(rows, LENGTH) tokens as they are fed: the start token first."""
+    tokens = torch.randint(VOCABULARY, (rows, LENGTH), generator=torch.Generator().manual_seed(seed))
+    tokens[:, 0] = VOCABULARY
+    return tokens
+
+
+def stepped(decoder: ImageDecoder, tokens_BT: Tensor, texts: list[tuple[int, Tensor]]) -> Tensor:
+    """States (B, T, D) of rows drawn by themselves; `texts` says how many rows see which context."""
+    contexts = [Context(rows, decoder.cross_keys_values(text)) for rows, text in texts]
+    rows = Rows(decoder.new_cache(tokens_BT.shape[0]), contexts)
+    states = []
+    for position in range(tokens_BT.shape[1]):
+        rows.position = position
+        states.append(step_states(decoder, tokens_BT[:, position], [rows]))
+    return torch.stack(states, 1)
+
+
+@torch.inference_mode()
+def test_steps_give_what_the_whole_sequence_gives(decoder: ImageDecoder) -> None:
+    tokens_BT = picture(3, 0)
+    text = context(5, 1)
+    whole = decoder(tokens_BT, text.expand(3, -1, -1), None)
+    states = stepped(decoder, tokens_BT, [(3, text)])
+    assert (decoder.lm_head(states) - whole).abs().max() < 1e-5
+
+
+@torch.inference_mode()
+def test_one_step_of_equal_parts_with_masked_contexts(decoder: ImageDecoder) -> None:
+    texts = torch.cat([context(6, 1), context(6, 2)])
+    mask = torch.ones(2, 6, dtype=torch.bool)
+    mask[1, 2:] = False
+    tokens_BT = picture(4, 3)
+    whole = decoder(tokens_BT, texts.repeat_interleave(2, 0), mask.repeat_interleave(2, 0))
+    for given in (mask, attention_bias(mask)):
+        cache = decoder.new_cache(4)
+        kv = decoder.cross_keys_values(texts)
+        for position in range(LENGTH):
+            logits = decoder.step(tokens_BT[:, position], position, cache, kv, given)
+            assert (logits - whole[:, position]).abs().max() < 1e-5
+
+
+@torch.inference_mode()
+def test_a_hint_is_added_where_it_belongs(decoder: ImageDecoder) -> None:
+    tokens_BT = picture(2, 0)
+    text = context(5, 1)
+    hint_BTD = torch.randn(2, LENGTH, WIDTH, generator=torch.Generator().manual_seed(4))
+    whole = decoder(tokens_BT, text.expand(2, -1, -1), None, hint_BTD)
+    cache, kv = decoder.new_cache(2), decoder.cross_keys_values(text)
+    for position in range(LENGTH):
+        logits = decoder.step(tokens_BT[:, position], position, cache, kv, None, hint_BTD[:, position])
+        assert (logits - whole[:, position]).abs().max() < 1e-5
+
+
+@torch.inference_mode()
+def test_rows_at_different_positions_share_a_step(decoder: ImageDecoder) -> None:
+    packed = copy.deepcopy(decoder)
+    packed.pack()
+    first, second = picture(4, 5), picture(3, 6)
+    texts = context(7, 1), context(2, 2), context(4, 3)
+    alone = (
+        stepped(packed, first, [(2, texts[0]), (2, texts[1])]),
+        stepped(packed, second, [(3, texts[2])]),
+    )
+    kv = [packed.cross_keys_values(text) for text in texts]
+    rows = (
+        Rows(packed.new_cache(4), [Context(2, kv[0]), Context(2, kv[1])]),
+        Rows(packed.new_cache(3), [Context(3, kv[2])]),
+    )
+    late = 5
+    for position in range(LENGTH + late):
+        places = (position, position - late)
+        together = [r for r, place in zip(rows, places, strict=True) if 0 <= place < LENGTH]
+        for r, place in zip(rows, places, strict=True):
+            r.position = place
+        fed = [
+            tokens[:, r.position]
+            for tokens, r in zip((first, second), rows, strict=True)
+            if 0 <= r.position < LENGTH
+        ]
+        states = list(torch.split(step_states(packed, torch.cat(fed), together), [r.count for r in together]))
+        for r, wanted in zip(rows, alone, strict=True):
+            if r in together:
+                # To the last bit: this is why packed products are used.
+                assert torch.equal(states.pop(0), wanted[:, r.position])
+
+
+@torch.inference_mode()
+def test_a_row_does_not_depend_on_how_many_there_are(decoder: ImageDecoder) -> None:
+    packed = copy.deepcopy(decoder)
+    packed.pack()
+    text = context(7, 1)
+    tokens_BT = picture(11, 8)
+    many = stepped(packed, tokens_BT, [(11, text)])
+    for row in (0, 3, 10):
+        assert torch.equal(stepped(packed, tokens_BT[row : row + 1], [(1, text)])[0], many[row])
+
+
+@torch.inference_mode()
+def test_packed_products_are_the_same_products(decoder: ImageDecoder) -> None:
+    tokens_BT = picture(3, 0)
+    packed = copy.deepcopy(decoder)
+    packed.pack()
+    plain = stepped(decoder, tokens_BT, [(3, context(5, 1))])
+    assert (stepped(packed, tokens_BT, [(3, context(5, 1))]) - plain).abs().max() < 1e-5
+
+
+def test_a_packed_projection_copies_pickles_moves_and_trains() -> None:
+    projection = Projection(5, 3)
+    torch.nn.init.normal_(projection.weight)
+    projection.pack()
+    x = torch.randn(4, 5)
+    wanted = x @ projection.weight.T
+    for same in (copy.deepcopy(projection), pickle.loads(pickle.dumps(projection)), projection):
+        assert torch.allclose(same(x), wanted)
+        same(x).sum().backward()
+        assert same.weight.grad is not None
+    with torch.no_grad():
+        assert torch.allclose(projection(x), wanted, atol=1e-6)
+        projection.weight.mul_(2)
+        # Casting gives the packed copy up, so the new weight is used.
+        assert torch.allclose(projection.double()(x.double()).float(), 2 * wanted, atol=1e-5)
