@@ -15,9 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "nonet"
 MODULES = sorted(path for path in SOURCE.rglob("*.py"))
 
-# A room imports itself and the rooms before it. `drawing`, `output` and `terminal` are the library's face:
+# A room imports itself and the rooms before it. `terminal`, `output` and `drawing` are the library's face:
 # they put rooms together for `cli` and `service`, and no room before those may lean on them.
-ROOMS = ["model", "checkpoints", "safety", "engine", "data", "training", "drawing", "output", "terminal"]
+ROOMS = ["model", "checkpoints", "safety", "engine", "data", "training", "terminal", "output", "drawing"]
 ROOMS += ["service", "cli"]
 FOR_ALL = {"errors", "files", "sheet"}
 

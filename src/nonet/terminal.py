@@ -228,7 +228,8 @@ class ProgressLine(_Plain):
             text = one_line(f"{self.status()}: {self.prompt}", 78)
             self.stream.write(f"\r{text:<78}")
         else:
-            quarter = int(self.fraction * 4)
+            # The last line waits for the last picture, which comes after the last token.
+            quarter = 4 if last else min(int(self.fraction * 4), 3)
             if quarter <= self.shown:
                 return
             self.shown = quarter
@@ -238,12 +239,14 @@ class ProgressLine(_Plain):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None:
+            self._show(last=True)
+        elif self.redraw and not self.fraction:
+            self.stream.write(f"\r{_CLEAR_TO_END_OF_LINE}")
+            self.stream.flush()
+            return
         if self.redraw:
-            if error is not None and not self.fraction:
-                self.stream.write(f"\r{_CLEAR_TO_END_OF_LINE}")
-            else:
-                self._show(last=True)
-                self.stream.write("\n")
+            self.stream.write("\n")
             self.stream.flush()
 
 

@@ -68,14 +68,15 @@ def draw(
 ) -> None:
     """Draw pictures of PROMPT and their sheet."""
     from nonet import drawing
+    from nonet.engine.request import DrawRequest, random_seed
     from nonet.output import OutputFolder, default_folder
     from nonet.terminal import display_for
 
-    request = drawing.make_request(
-        prompt,
+    request = DrawRequest(
+        prompt=prompt,
         negative_prompt=negative,
         count=count,
-        seed=seed,
+        seed=random_seed() if seed is None else seed,
         guidance=guidance,
         temperature=temperature,
         top_k=top_k,

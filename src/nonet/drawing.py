@@ -1,0 +1,252 @@
+"""Drawing in one call: is the prompt allowed, which model, nine pictures.
+
+The command and `nonet.draw` go through the same steps, in the order in which a mistake is cheapest to say: a
+`DrawRequest` checks the settings, `admit` asks the policy, `check_model` looks the name up; only then `run`
+imports torch and loads weights.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nonet.engine.events import Done, Drawn, Event, Failed, Partial, Progress, Started
+from nonet.engine.request import DrawRequest, random_seed
+from nonet.errors import NonetError
+from nonet.sheet import compose_sheet
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from nonet.checkpoints import Model
+    from nonet.engine import Engine
+    from nonet.terminal import Display
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One drawn picture.
+
+    Attributes:
+        image: RGB.
+        seed: draws this very picture again, alone.
+        score: how well the judge thinks it fits the prompt; None without a judge.
+        sources: the remembered pictures it was drawn after: title, author or set, licence.
+    """
+
+    image: Image.Image
+    seed: int
+    score: float | None = None
+    sources: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The pictures of one request.
+
+    Attributes:
+        request: what was drawn, with the model's defaults in the place of None.
+        model: the model's name.
+        seconds: from the request to the last picture, without loading the model.
+        pictures: in order; with candidates the judge's best first.
+        notes: what a person should know, for example that the prompt was cut.
+    """
+
+    request: DrawRequest
+    model: str
+    seconds: float
+    pictures: Sequence[Picture]
+    notes: Sequence[str] = field(default=())
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that shaped the pictures, as a picture's metadata keeps them."""
+        names = ("guidance", "temperature", "top_k", "top_p", "candidates")
+        return {name: value for name in names if (value := getattr(self.request, name)) is not None}
+
+
+def admit(request: DrawRequest, level: str) -> None:
+    """Ask the policy whether the request may be drawn.
+
+    Raises:
+        NonetError: `prompt_refused`; `setting_invalid` for an unknown level.
+    """
+    from nonet.safety import policy
+
+    policy.require(request.prompt, negative=request.negative_prompt, level=level)
+
+
+def check_model(name: str) -> None:
+    """Look a model's name up without opening its files.
+
+    Raises:
+        NonetError: `model_unknown` with the nearest names, or `model_missing`.
+    """
+    from nonet.checkpoints import locate
+
+    locate(name)
+
+
+def run(
+    model: str | Model, request: DrawRequest, *, display: Display | None = None, low_memory: bool = False
+) -> Drawing:
+    """Draw, showing on `display` how far it is.
+
+    Args:
+        model: a name, a folder or Hub id for `nonet.load`, or what it returned.
+        request: what to draw; the policy has been asked.
+        display: where to show it, already entered.
+        low_memory: turn tokens into pixels one picture at a time.
+
+    Raises:
+        NonetError: `model_unknown`, `model_missing`, `weights_corrupt`, `model_failed`, `cancelled`.
+    """
+    engine = engine_for(model, low_memory=low_memory)
+    stream = engine.submit(request)
+    try:
+        return _follow(stream, request, engine.model.name, display)
+    finally:
+        # After the last event this does nothing; after Ctrl-C the engine must not draw on for nobody.
+        stream.cancel()
+
+
+def _follow(events: Iterable[Event], request: DrawRequest, model: str, display: Display | None) -> Drawing:
+    from nonet.safety.provenance.metadata import to_image
+
+    notes: Sequence[str] = ()
+    pictures: dict[int, Picture] = {}
+    progress: dict[int, float] = {}
+    for event in events:
+        match event:
+            case Started():
+                request, notes = event.request, event.notes
+            case Progress():
+                progress[event.picture] = event.tokens_done / event.tokens_total
+                if display is not None:
+                    display.progress(sum(progress.values()) / request.pictures)
+            case Partial():
+                if display is not None:
+                    display.picture(event.picture, to_image(event.pixels), finished=False)
+            case Drawn():
+                image = to_image(event.pixels)
+                pictures[event.picture] = Picture(image, event.seed, event.score, event.sources)
+                if display is not None:
+                    display.picture(event.picture, image, finished=True)
+            case Failed():
+                raise NonetError(event.code, event.message, event.hint)
+            case Done():
+                ordered = [pictures[index] for index in sorted(pictures)]
+                return Drawing(request, model, event.seconds, ordered, notes)
+    raise NonetError("model_failed", "The engine stopped in the middle of a drawing.")
+
+
+def encode(drawing: Drawing) -> tuple[list[bytes], bytes]:
+    """The pictures and their sheet as PNG files that describe themselves."""
+    from nonet.safety.provenance.metadata import PictureMeta, encode_png
+
+    def described(seed: int, sources: Sequence[Mapping[str, str]] = (), **extra: Any) -> PictureMeta:
+        return PictureMeta(
+            prompt=drawing.request.prompt,
+            negative=drawing.request.negative_prompt,
+            model=drawing.model,
+            seed=seed,
+            settings=drawing.settings(),
+            sources=sources,
+            extra=extra,
+        )
+
+    pngs = [
+        encode_png(picture.image, described(picture.seed, picture.sources)) for picture in drawing.pictures
+    ]
+    sheet = compose_sheet([picture.image for picture in drawing.pictures])
+    seeds = [picture.seed for picture in drawing.pictures]
+    return pngs, encode_png(sheet, described(drawing.request.seed, seeds=seeds))
+
+
+def draw(
+    prompt: str,
+    *,
+    model: str | Model = "doodle",
+    count: int = 9,
+    seed: int | None = None,
+    guidance: float | None = None,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    negative_prompt: str = "",
+    candidates: int | None = None,
+    safety: str = "standard",
+    low_memory: bool = False,
+) -> list[Image.Image]:
+    """Draw `count` pictures of `prompt`.
+
+    The first call loads the model; it is kept for the next call with the same one.
+
+    Args:
+        prompt: what to draw; the further settings are `DrawRequest`'s, where None is the model's default and
+            for the seed any.
+        model: a name, a folder or Hub id for `nonet.load`, or what it returned.
+        safety: how careful the policy is: strict, standard or off.
+        low_memory: turn tokens into pixels one picture at a time.
+
+    Returns:
+        Pillow pictures, RGB. `info` of each holds prompt, model, seed (draws it again, alone), score and
+        sources (the remembered pictures it was drawn after).
+
+    Raises:
+        NonetError: with one of the codes of `nonet.errors.CODES`.
+    """
+    request = DrawRequest(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        count=count,
+        seed=random_seed() if seed is None else seed,
+        guidance=guidance,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        candidates=candidates,
+    )
+    admit(request, safety)
+    if isinstance(model, str):
+        check_model(model)
+    drawing = run(model, request, low_memory=low_memory)
+    for picture in drawing.pictures:
+        picture.image.info.update(
+            prompt=prompt,
+            model=drawing.model,
+            seed=picture.seed,
+            score=picture.score,
+            sources=[dict(source) for source in picture.sources],
+        )
+    return [picture.image for picture in drawing.pictures]
+
+
+_lock = threading.Lock()
+_kept: tuple[object, bool, Engine] | None = None
+
+
+def engine_for(model: str | Model, *, low_memory: bool = False) -> Engine:
+    """The engine of a model, loaded where it is not the one used last.
+
+    One is kept: two would hold the weights of two models in memory.
+    """
+    global _kept
+    with _lock:
+        if _kept is not None and _same(_kept[0], model) and _kept[1] == low_memory:
+            return _kept[2]
+        if _kept is not None:
+            _kept[2].close()
+            _kept = None
+        from nonet.checkpoints import load
+        from nonet.engine import Engine
+
+        engine = Engine(load(model) if isinstance(model, str) else model, low_memory=low_memory)
+        _kept = (model, low_memory, engine)
+        return engine
+
+
+def _same(one: object, other: object) -> bool:
+    # Names are compared, models are not: comparing two would compare their tensors.
+    return one is other or (isinstance(one, str) and one == other)
