@@ -91,29 +91,32 @@ class Composer:
         return canvas_BCHW.permute(0, 2, 3, 1).clamp_(0, 1).contiguous()
 
     def _backdrops(self, backdrops: list[Backdrop]) -> Tensor:
-        colours_B23 = torch.tensor([b.colours for b in backdrops], device=self.device) / 255
-        angles_B = torch.tensor([math.radians(b.angle) for b in backdrops], device=self.device)
-        line = (torch.arange(CANVAS, device=self.device) + 0.5) / CANVAS - 0.5
-        along_BHW = (
-            line[None, None, :] * angles_B.cos()[:, None, None]
-            - line[None, :, None] * angles_B.sin()[:, None, None]
-        )
-        share_B1HW = (along_BHW / math.sqrt(2) + 0.5).clamp(0, 1)[:, None]
-        first_BC11, second_BC11 = colours_B23[:, 0, :, None, None], colours_B23[:, 1, :, None, None]
-        canvas_BCHW = torch.lerp(first_BC11, second_BC11, share_B1HW)
+        first_B3 = torch.tensor([b.colours[0] for b in backdrops], device=self.device) / 255
+        canvas_BCHW = first_B3[:, :, None, None].repeat(1, 1, CANVAS, CANVAS)
+        graded = [(i, b) for i, b in enumerate(backdrops) if b.kind == "gradient"]
+        if graded:
+            rows = torch.tensor([i for i, _ in graded], device=self.device)
+            second_G3 = torch.tensor([b.colours[1] for _, b in graded], device=self.device) / 255
+            angles = torch.tensor([math.radians(b.angle) for _, b in graded], device=self.device)
+            line = (torch.arange(CANVAS, device=self.device) + 0.5) / CANVAS - 0.5
+            across_GHW = line[None, None, :] * angles.cos()[:, None, None]
+            along_GHW = across_GHW - line[None, :, None] * angles.sin()[:, None, None]
+            share_G1HW = (along_GHW / math.sqrt(2) + 0.5).clamp(0, 1)[:, None]
+            first_GC11, second_GC11 = first_B3[rows][:, :, None, None], second_G3[:, :, None, None]
+            canvas_BCHW[rows] = torch.lerp(first_GC11, second_GC11, share_G1HW)
         pictured = [(i, b) for i, b in enumerate(backdrops) if b.kind == "picture"]
         if pictured:
             rows = torch.tensor([i for i, _ in pictured], device=self.device)
             wanted = torch.tensor([b.picture for _, b in pictured], device=self.device)
             source = self.backgrounds_MHW3[wanted].permute(0, 3, 1, 2).float() / 255
-            theta = torch.zeros(len(pictured), 2, 3)
-            for row, (_, b) in enumerate(pictured):
+            theta = []
+            for _, b in pictured:
                 free = 1 - 1 / b.zoom
-                theta[row, 0, 0] = (-1 if b.flip else 1) / b.zoom
-                theta[row, 1, 1] = 1 / b.zoom
-                theta[row, 0, 2], theta[row, 1, 2] = free * (2 * b.x - 1), free * (2 * b.y - 1)
-            shape = [len(pictured), 3, CANVAS, CANVAS]
-            grid = F.affine_grid(theta.to(self.device), shape, align_corners=False)
+                mirror = -1 if b.flip else 1
+                theta.append(
+                    [[mirror / b.zoom, 0, free * (2 * b.x - 1)], [0, 1 / b.zoom, free * (2 * b.y - 1)]]
+                )
+            grid = self._grid(theta, CANVAS)
             canvas_BCHW[rows] = F.grid_sample(source, grid, padding_mode="border", align_corners=False)
         return canvas_BCHW
 
@@ -134,15 +137,23 @@ class Composer:
             dx, dy, reach = left + patch / 2 - part.x, top + patch / 2 - part.y, patch / 2
             across = [mirror * cos * reach, -mirror * sin * reach, mirror * (cos * dx - sin * dy)]
             rows.append([across, [sin * reach, cos * reach, sin * dx + cos * dy]])
-        theta = torch.tensor(rows)
-        side = patch * finer
-        grid = F.affine_grid(theta.to(self.device), [len(parts), 4, side, side], align_corners=False)
+        grid = self._grid(rows, patch * finer)
         painted = F.grid_sample(source_K4HW, grid, padding_mode="zeros", align_corners=False)
         if finer > 1:
             painted = F.avg_pool2d(painted, finer)
         for k, ((index, _), (top, left)) in enumerate(zip(group, corners, strict=True)):
             under = canvas_BCHW[index, :, top : top + patch, left : left + patch]
             under.mul_(1 - painted[k, 3:]).add_(painted[k, :3])
+
+    def _grid(self, theta: list[list[list[float]]], side: int) -> Tensor:
+        """(K, side, side, 2) sampling points of K affine maps; `affine_grid` without its slow matrix products."""
+        maps_K23 = torch.tensor(theta, device=self.device)
+        line = (torch.arange(side, device=self.device) * 2 + 1) / side - 1
+        grid = torch.empty(len(theta), side, side, 2, device=self.device)
+        for axis in range(2):
+            a, b, c = (maps_K23[:, axis, i, None] for i in range(3))
+            torch.add((a * line)[:, None, :], (b * line + c)[:, :, None], out=grid[..., axis])
+        return grid
 
     def _cutouts(self, parts: list[Part]) -> Tensor:
         """(K, 4, 224, 224) premultiplied RGBA of the parts' sprites, recoloured where asked."""
@@ -156,8 +167,8 @@ class Composer:
                 torch.tensor([COLOURS[parts[k].colour or ""] for k in tinted], device=self.device) / 255
             )
             source_KHW4[rows, ..., :3] = recolour(source_KHW4[rows, ..., :3], base_K3, target_K3)
-        source_K4HW = source_KHW4.permute(0, 3, 1, 2)
-        return torch.cat([source_K4HW[:, :3] * source_K4HW[:, 3:], source_K4HW[:, 3:]], 1)
+        source_KHW4[..., :3] *= source_KHW4[..., 3:]
+        return source_KHW4.permute(0, 3, 1, 2).contiguous()
 
 
 def recolour(rgb_KHWC: Tensor, base_K3: Tensor, target_K3: Tensor) -> Tensor:

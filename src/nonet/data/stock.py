@@ -89,7 +89,9 @@ class Stock:
             "in": pool(lambda noun, item: noun in w.CONTAINERS and not is_place(item)),
             "animate": pool(lambda noun, _: noun in w.ANIMATES),
             "thing": pool(lambda noun, item: not is_place(item) and noun not in w.WEARABLES),
-            "setting": pool(lambda noun, item: noun in _SPRITE_SETTINGS and is_place(item)),
+            "setting": pool(
+                lambda noun, item: noun in _SPRITE_SETTINGS and is_place(item) and "face" not in item.text
+            ),
         }
 
     def subject(self, kind: str, rng: random.Random) -> int:

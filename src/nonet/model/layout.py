@@ -183,7 +183,7 @@ def _spots(relations: tuple[tuple[str, int, int], ...]) -> list[tuple[Spot, ...]
     """Every way to set three small things apart on the anchors such that all, else most, relations hold."""
     anchors = [(row, col) for row in range(3) for col in range(3)]
     best: list[tuple[Spot, ...]] = []
-    most = -1
+    most = -1.0
     for spots in permutations(anchors, MOST_THINGS):
         if any(
             max(abs(a[0] - b[0]), abs(a[1] - b[1])) < 2 for i, a in enumerate(spots) for b in spots[i + 1 :]
@@ -200,21 +200,20 @@ def _spots(relations: tuple[tuple[str, int, int], ...]) -> list[tuple[Spot, ...]
     return best
 
 
-def _holds(kind: str, subject: Spot, other: Spot) -> bool:
+def _holds(kind: str, subject: Spot, other: Spot) -> float:
+    """How well a relation is seen, 0 to 1."""
     down, across = other[0] - subject[0], other[1] - subject[1]
-    if kind == "left":
-        return across > 0 and abs(down) <= 1
-    if kind == "right":
-        return across < 0 and abs(down) <= 1
-    if kind in ("on", "above", "ride"):
-        return down == 2 and across == 0
-    if kind in ("under", "wear"):
-        return down == -2 and across == 0
+    if kind in ("left", "right"):
+        toward = across if kind == "left" else -across
+        return (1.0 if abs(down) <= 1 else 0.9) if toward > 0 else 0.0
+    if kind in ("on", "above", "ride", "under", "wear"):
+        drop = down if kind in ("on", "above", "ride") else -down
+        return (1.0 if across == 0 else 0.6 if abs(across) == 1 else 0.0) if drop == 2 else 0.0
     if kind in ("front", "behind"):
-        return (down < 0) == (kind == "front") and down != 0
+        return float(down < 0 if kind == "front" else down > 0)
     if kind == "in":
-        return down > 0 and across == 0
-    return abs(across) >= 1 and abs(down) <= 1 if kind != "and" else True
+        return float(down > 0 and across == 0)
+    return float(kind == "and" or (abs(across) >= 1 and abs(down) <= 1))
 
 
 def settle(placed: Sequence[Placed], scene: Scene, extents: Sequence[tuple[float, float]]) -> list[Placed]:

@@ -110,6 +110,7 @@ _CONNECTORS_BY_FIRST: dict[str, list[tuple[tuple[str, ...], str]]] = {}
 for _spelling, _leads_to in sorted(_CONNECTORS.items(), key=lambda item: -len(item[0])):
     _CONNECTORS_BY_FIRST.setdefault(_spelling[0], []).append((_spelling, _leads_to))
 
+_MANNERS = w.NOT_PLACES | w.COLOURS.keys()
 _STYLE_WORDS = "|".join(sorted(map(re.escape, w.STYLES), key=len, reverse=True))
 _STYLE_OF = re.compile(
     rf"^(?:(?:a|an|the|some)\s+)?(?:[a-z-]+\s+){{0,2}}?(?P<style>{_STYLE_WORDS})(?:\s+style)?"
@@ -193,7 +194,15 @@ def _read(tokens: list[str]) -> list[_Phrase]:
     while index < len(tokens):
         token = tokens[index]
         taken, kind = _connector(tokens, index)
-        if taken and not (kind == "and" and _only_adjectives(current.words) and current.words):
+        if (
+            taken
+            and kind == "and"
+            and current.words
+            and _only_adjectives([*current.words, *tokens[index + 1 :][:1]])
+        ):
+            index += taken  # "black and white cat"
+            continue
+        if taken:
             if kind == "backdrop":
                 # "a dog with a mountain in the background"
                 current.kind = "backdrop"
@@ -202,12 +211,15 @@ def _read(tokens: list[str]) -> list[_Phrase]:
                 close(kind)
             index += taken
             continue
-        if taken:  # "black and white cat"
-            index += taken
-            continue
         verb = w.FINITE.get(token, token)
-        if current.words and _is_verb(verb) and not _only_adjectives(current.words):
-            following, _ = _connector(tokens, index + 1)
+        following, _ = _connector(tokens, index + 1)
+        # An orange may sit on things and hold an apple, though its name is also a colour.
+        acts = (
+            not _only_adjectives(current.words)
+            or (following and verb in w.POSTURES)
+            or (index + 1 < len(tokens) and tokens[index + 1] in w.DETERMINERS | w.NUMERALS.keys())
+        )
+        if current.words and acts and _is_verb(verb):
             if following or index + 1 == len(tokens):
                 if verb not in w.POSTURES:
                     current.words.append(verb)
@@ -315,7 +327,7 @@ def _resolve(phrases: list[_Phrase], style: str | None) -> Scene:
             things[head] = _blend(things[head], item)
         elif _is_setting(phrase, item, bool(things)):
             background = item if background is None else _merge(background, item)
-        elif kind in ("in", "at") and things and item.text in w.NOT_PLACES | w.COLOURS.keys():
+        elif kind in ("in", "at") and things and not phrase.determined and item.text in _MANNERS:
             things[head] = replace(things[head], modifiers=(*things[head].modifiers, item.text))
         else:
             things.append(item)
@@ -349,8 +361,9 @@ def _is_setting(phrase: _Phrase, item: Thing, follows: bool) -> bool:
         return kind in ("on", "in", "with", "at", "and", "front")
     if not follows and kind == "and":
         return False
-    if item.noun in w.WEARABLES or item.text in w.NOT_PLACES | w.COLOURS.keys():
-        return kind in ("on", "in", "at") and item.text in w.COLOURS and item.text != "black"
+    if item.noun in w.WEARABLES or item.text in _MANNERS:
+        # "on white" says the background; "on an orange" says where a thing lies.
+        return kind in ("on", "at") and item.text in w.COLOURS and not phrase.determined
     if is_place(item):
         if item.noun in w.ENCLOSURES:
             return kind in ("in", "at", "act")

@@ -70,7 +70,7 @@ def singular(noun: str) -> str:
         return noun
     if noun.endswith("ies") and len(noun) > 4:
         return noun[:-3] + "y"
-    if noun.endswith(("ches", "shes", "sses", "xes", "zzes", "toes", "goes", "does")) and len(noun) > 5:
+    if noun.endswith(("ches", "shes", "sses", "xes", "zzes", "toes", "goes", "does")) and len(noun) > 4:
         return noun[:-2]
     return noun[:-1]
 
