@@ -32,9 +32,8 @@ def command(words: list[str]) -> tuple[Any, list[str]]:
 
 def options(found: Any) -> set[str]:
     """Every option of a command, as it is typed."""
-    return {name for parameter in found.params for name in parameter.opts + parameter.secondary_opts} | {
-        "--help"
-    }
+    typed = {name for parameter in found.params for name in parameter.opts + parameter.secondary_opts}
+    return {name for name in typed if name.startswith("-")} | {"--help"}
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
@@ -106,9 +105,9 @@ def test_ci_runs_the_readmes_own_commands() -> None:
     assert shown == first + second
 
 
-@pytest.mark.parametrize("block", [block for block in SHELL + PYTHON if block.reason], ids=str)
-def test_what_is_not_run_says_why(block: documents.Block) -> None:
-    assert len(block.reason.split()) >= 3
+def test_what_is_not_run_says_why() -> None:
+    for block in SHELL + PYTHON:
+        assert not block.reason or len(block.reason.split()) >= 3, f"{block} does not say why it is not run"
 
 
 def test_a_change_of_version_is_in_the_changelog() -> None:
