@@ -146,7 +146,7 @@ class Composer:
             under.mul_(1 - painted[k, 3:]).add_(painted[k, :3])
 
     def _grid(self, theta: list[list[list[float]]], side: int) -> Tensor:
-        """(K, side, side, 2) sampling points of K affine maps; `affine_grid` without its slow matrix products."""
+        """(K, side, side, 2) sampling points of K affine maps, without the slow matrix products of torch."""
         maps_K23 = torch.tensor(theta, device=self.device)
         line = (torch.arange(side, device=self.device) * 2 + 1) / side - 1
         grid = torch.empty(len(theta), side, side, 2, device=self.device)

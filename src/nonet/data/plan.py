@@ -62,7 +62,10 @@ class Backdrop:
 
 @dataclass(frozen=True)
 class Plan:
-    """A picture before it is painted; `parts` run from back to front. `caption` says what `scene` holds."""
+    """A picture before it is painted; `parts` run from back to front. `caption` says what `scene` holds.
+
+    A picture of kind "background" has no parts, and its scene no things: only a background.
+    """
 
     scene: Scene
     caption: str

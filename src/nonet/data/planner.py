@@ -54,10 +54,14 @@ class Planner:
         collection = sprites.collection
         self.records = collection.records
         self.backgrounds = collection.background_records
-        members = {
-            name: [i for i, r in enumerate(self.records) if r.split == name and r.weight > 0]
-            for name in ("train", "heldout")
-        }
+        colour_pairs = frozenset(collection.heldout_pairs.get("colour_object", ()))
+        members: dict[str, list[int]] = {"train": [], "heldout": []}
+        for i, record in enumerate(self.records):
+            # "green cat" as a label of its own would give the held-out pair away.
+            noun = noun_of(record.concept)
+            given_away = any((word, noun) in colour_pairs for word in record.caption.split())
+            if record.weight > 0 and not given_away:
+                members[record.split].append(i)
         self.stock = Stock(sprites, members[split], mixture)
         # Backgrounds are few, so a held-out picture may stand before any of them.
         seen = [i for i, r in enumerate(self.backgrounds) if r.split in ("train", split) and r.weight > 0]
@@ -105,13 +109,15 @@ class Planner:
     def _scenery(self, rng: random.Random) -> Plan:
         number = rng.choice(self.scenery[self.scenery_pool.draw(rng)])
         record = self.backgrounds[number]
-        label = wording(record, rng, self.mixture.synonym, simple=False)
-        scene = Scene((thing(label),), style=self._style(record, rng))
+        item = thing(wording(record, rng, self.mixture.synonym, simple=False))
+        style = self._style(record, rng)
+        caption = grammar.write(Scene((item,), style=style), rng)
         backdrop = backdrops.picture(number, record.concept, rng)
-        return Plan(scene, grammar.write(scene, rng), (), backdrop, "background")
+        # A prompt's lone place is a thing that fills the canvas; here nothing but the backdrop is painted.
+        return Plan(Scene(background=item, style=style), caption, (), backdrop, "background")
 
     def _pair(self, rng: random.Random) -> Plan:
-        if rng.random() < 0.5 and self._has_settings():
+        if rng.random() < (0.5 if self.places_pool else 0.2) and self._has_settings():
             sprite = self.stock.thing(rng)
             label, colour = self.stock.label(sprite, rng)
             return self._before([thing(label)], [(sprite, colour)], (), "pair", rng)
@@ -185,7 +191,9 @@ class Planner:
             relations.append(Relation(kind, subject, index))
             if kind not in KEEPS_SUBJECT:
                 subject = index
-        labels = [stock.label(number, rng) for number in numbers]
+        # The first stands in no relation to anything before it.
+        kinds = ("and", *(relation.kind for relation in relations))
+        labels = [stock.named(kind, number, rng) for kind, number in zip(kinds, numbers, strict=True)]
         sprites = [(number, colour) for number, (_, colour) in zip(numbers, labels, strict=True)]
         return [thing(label) for label, _ in labels], sprites, relations
 

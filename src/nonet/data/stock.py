@@ -22,9 +22,8 @@ PAINTABLE = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brow
 Painted = tuple[int, str | None]
 """A sprite and the colour it is painted in, if another than its own."""
 # Settings that a cut-out can be: "a cat on the moon" before a drawn moon.
-_SPRITE_SETTINGS = frozenset(
-    {"moon", "planet", "earth", "mars", "saturn", "mountain", "volcano", "island", "beach"}
-)
+_SPRITE_SETTINGS = frozenset({"moon", "planet", "earth", "mars", "saturn", "mountain", "volcano", "beach"})
+_ISLANDS = frozenset({"island", "desert island", "tropical island"})
 
 
 @dataclass
@@ -89,10 +88,16 @@ class Stock:
             "in": pool(lambda noun, item: noun in w.CONTAINERS and not is_place(item)),
             "animate": pool(lambda noun, _: noun in w.ANIMATES),
             "thing": pool(lambda noun, item: not is_place(item) and noun not in w.WEARABLES),
-            "setting": pool(
-                lambda noun, item: noun in _SPRITE_SETTINGS and is_place(item) and "face" not in item.text
-            ),
+            "setting": _settings(weights, self.simple.names),
         }
+
+    def named(self, kind: str, sprite: int, rng: random.Random) -> tuple[str, str | None]:
+        """Like `label`, for what stands in a relation: a hat is never called by a word that nobody wears."""
+        label, colour = self.label(sprite, rng)
+        concept = self.records[sprite].concept
+        if kind == "wear" and thing(label).noun not in w.WEARABLES:
+            label = f"{colour} {concept}" if colour else concept
+        return label, colour
 
     def subject(self, kind: str, rng: random.Random) -> int:
         if kind in ("wear", "ride", "hold") and self.pools["animate"] and rng.random() < 0.8:
@@ -144,6 +149,21 @@ class Stock:
         return nearest
 
 
+def _settings(weights: dict[str, float], names: Iterable[str]) -> Pool:
+    """Cut-outs that can be a setting. Each noun weighs the same: the moon alone comes in ten phases."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        item = thing(name)
+        # Named islands and moon faces are flags and heads, no places to stand on.
+        if name in _ISLANDS or (item.noun in _SPRITE_SETTINGS and name.endswith(item.noun)):
+            groups[item.noun].append(name)
+    return Pool.of(
+        (name, weights[name] / sum(weights[other] for other in group))
+        for group in groups.values()
+        for name in group
+    )
+
+
 def noun_of(concept: str) -> str:
     return singular(concept.split()[-1]) if concept else ""
 
@@ -171,9 +191,7 @@ def wording(
 def as_place(
     record: SpriteRecord | BackgroundRecord, rng: random.Random | None = None, share: float = 0.0
 ) -> Thing | None:
-    """The record as the setting of a scene; None where its words cannot be said as one."""
+    """The record as the setting of a scene, in words for a place if any; None if it cannot be said."""
     words = [wording(record, rng, share)] if rng else []
-    for word in (*words, record.caption, record.concept):
-        if grammar.is_simple(word):
-            return thing(word)
-    return None
+    sayable = [thing(x) for x in (*words, record.caption, record.concept) if grammar.is_simple(x)]
+    return next((item for item in sayable if is_place(item)), sayable[0] if sayable else None)

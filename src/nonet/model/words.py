@@ -272,7 +272,7 @@ ANIMATES = _words(
 # moon.
 SAID_ON = _words(
     """beach moon mars jupiter saturn venus mercury pluto planet hill mountain island street road highway farm
-    stage grass lawn sand ground floor bridge ice background backdrop court runway sidewalk pavement pier
+    earth volcano stage grass lawn sand ground floor bridge ice background backdrop court runway sidewalk pavement pier
     cliff sea sun lake river playground coast shore dunes"""
 )
 SAID_AT = _words(
