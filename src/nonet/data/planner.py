@@ -77,9 +77,9 @@ class Planner:
         self.place_pairs = dict(places)
         self.trained: dict[str, list[int]] = defaultdict(list)
         if split == "heldout":
-            # Held-out combinations are made of things that training knows well.
+            # Held-out combinations are made of things that training knows well; a hot dog is no dog.
             for i in members["train"]:
-                self.trained[noun_of(self.records[i].concept)].append(i)
+                self.trained[self.records[i].concept].append(i)
 
     def plan(self, seed: int) -> Plan:
         """The plan of one picture; the same seed always gives the same."""

@@ -272,8 +272,8 @@ ANIMATES = _words(
 # moon.
 SAID_ON = _words(
     """beach moon mars jupiter saturn venus mercury pluto planet hill mountain island street road highway farm
-    earth volcano stage grass lawn sand ground floor bridge ice background backdrop court runway sidewalk pavement pier
-    cliff sea sun lake river playground coast shore dunes"""
+    earth volcano stage grass lawn sand ground floor bridge ice background backdrop court runway sidewalk
+    pavement pier cliff sea sun lake river playground coast shore dunes"""
 )
 SAID_AT = _words(
     """night sunset sunrise dusk dawn airport station harbor harbour stadium zoo twilight port"""
