@@ -59,9 +59,10 @@ class FakeEngine:
     requests: list[DrawRequest] = field(default_factory=list)
     streams: list[FakeStream] = field(default_factory=list)
 
-    def submit(self, request: DrawRequest) -> FakeStream:
+    def submit(self, request: DrawRequest, *, partials: bool = True) -> FakeStream:
         self.requests.append(request)
-        self.streams.append(FakeStream(self._events(request)))
+        wanted = (event for event in self._events(request) if partials or not isinstance(event, Partial))
+        self.streams.append(FakeStream(wanted))
         return self.streams[-1]
 
     def _events(self, request: DrawRequest) -> Iterator[Event]:

@@ -95,7 +95,8 @@ def test_ctrl_c_cancels_what_was_submitted(fake_engine: fakes.FakeEngine) -> Non
 class Recorder:
     """A display that writes down what it is shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows_pictures: bool = True) -> None:
+        self.shows_pictures = shows_pictures
         self.fractions: list[float] = []
         self.shown: list[tuple[int, bool]] = []
 
@@ -119,6 +120,12 @@ def test_the_display_sees_partial_and_finished_pictures(fake_engine: fakes.FakeE
     assert display.fractions == [0.25, 0.5, 0.75, 1.0]
     assert drawn.seconds == 0.25
     assert drawn.settings() == {"guidance": 3.0, "temperature": 1.0}, "the model's defaults are filled in"
+
+
+def test_partial_pictures_are_not_made_for_a_display_without_pictures(fake_engine: fakes.FakeEngine) -> None:
+    display = Recorder(shows_pictures=False)
+    drawing.run("doodle", DrawRequest(prompt="a cat", count=2), display=display)
+    assert display.shown == [(0, True), (1, True)]
 
 
 def test_files_describe_themselves(fake_engine: fakes.FakeEngine) -> None:

@@ -103,7 +103,7 @@ def run(
         NonetError: `model_unknown`, `model_missing`, `weights_corrupt`, `model_failed`, `cancelled`.
     """
     engine = engine_for(model, low_memory=low_memory)
-    stream = engine.submit(request)
+    stream = engine.submit(request, partials=display is not None and display.shows_pictures)
     try:
         return _follow(stream, request, engine.model.name, display)
     finally:

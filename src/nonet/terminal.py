@@ -34,6 +34,10 @@ Size = Callable[[], os.terminal_size]
 class Display(Protocol):
     """What a drawing is shown on. Use it as a context: leaving it gives the terminal back as it was."""
 
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether partial pictures are worth making."""
+
     def picture(self, index: int, image: Image.Image, *, finished: bool) -> None:
         """Show `image`, partial or `finished`, as picture `index` (from 0)."""
 
@@ -165,6 +169,8 @@ def one_line(text: str, width: int) -> str:
 class _Plain:
     """What all displays share: counting, and a context that does nothing."""
 
+    shows_pictures = False
+
     def __init__(self, prompt: str, count: int) -> None:
         self.prompt = prompt
         self.count = count
@@ -255,6 +261,8 @@ class LiveGrid(_Plain):
 
     It shows its empty squares at once, while the model is still loading.
     """
+
+    shows_pictures = True
 
     def __init__(self, stream: TextIO, prompt: str, count: int, *, true_colour: bool, size: Size) -> None:
         super().__init__(prompt, count)
