@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from nonet.model.layout import BACKGROUND, Placed
+from nonet.model.layout import BACKGROUND, Placed, arrange
 from nonet.model.memory import SLOTS, PictureMemory, Remembered
-from nonet.model.phrases import Scene, Thing
+from nonet.model.phrases import Scene, Thing, parse
+from nonet.model.words import ADJECTIVES
+
+KNOWN = 0.85
+"""Similarity of a wording from which a phrase counts as known."""
 
 
 @dataclass(frozen=True)
@@ -81,3 +86,62 @@ def remember(
         if not behind:
             slot += len(pictures)
     return chosen
+
+
+def recollect(
+    memory: PictureMemory,
+    prompt: str,
+    seeds: Sequence[int],
+    embed: Callable[[list[str]], Tensor],
+    empty: int,
+    *,
+    twice: float = 0.5,
+) -> tuple[Tensor, list[list[int]]]:
+    """What each picture of a prompt is reminded of.
+
+    Args:
+        memory: the picture memory.
+        prompt: as written by the user.
+        seeds: one a picture; a seed gives the same layout and the same remembered pictures always.
+        embed: phrases to normalised sentence embeddings (N, E).
+        empty: the token that stands for nothing remembered.
+        twice: share of pictures in which a lone thing is remembered by two pictures.
+
+    Returns:
+        Tokens (P, SLOTS, 256) and, for every picture, the numbers of the remembered pictures.
+    """
+    scene = parse(prompt)
+    things = [*scene.things, *([scene.background] if scene.background else [])]
+    texts = list(dict.fromkeys(text for thing in things for text in (query_text(thing), *blended(thing))))
+    known = dict(zip(texts, embed(texts), strict=True)) if texts else {}
+    grids: list[Tensor] = []
+    pictures: list[list[int]] = []
+    for seed in seeds:
+        rng = random.Random(seed)
+        placed = arrange(scene, rng)
+        queries: list[Query] = []
+        for place in placed:
+            thing = placed_thing(scene, place)
+            assert thing is not None
+            queries.append(Query(known[query_text(thing)], thing.colour))
+        lone = placed_thing(scene, placed[0]) if len(placed) == 1 else None
+        parts = blended(lone) if lone is not None and not _is_known(memory, queries[0]) else ()
+        if parts:
+            # A blend that nobody drew yet: one picture for each half, laid over one another.
+            halves = [Query(known[text], queries[0].colour) for text in parts]
+            placed, queries = [placed[0]] * len(halves), halves
+        found = remember(memory, placed, queries, rng, twice=not parts and rng.random() < twice)
+        grids.append(memory.slots(found, empty))
+        pictures.append([item.picture for item in found])
+    return torch.stack(grids), pictures
+
+
+def blended(thing: Thing) -> tuple[str, ...]:
+    """The halves of a noun phrase that may be a blend: its head and what stands before it; else nothing."""
+    nouns = [word for word in thing.modifiers if word not in ADJECTIVES]
+    return (thing.noun, " ".join(nouns)) if nouns else ()
+
+
+def _is_known(memory: PictureMemory, query: Query) -> bool:
+    """Whether some remembered picture is called nearly so."""
+    return memory.nearest(query.embedding_E, count=1)[0][1] >= KNOWN

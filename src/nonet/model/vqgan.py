@@ -39,18 +39,24 @@ class VQGANConfig:
     in_channels: int = 3
     out_ch: int = 3
     patch_size: int = 1
-    norm: Literal["group", "position"] = "group"
+    norm: Literal["group", "position", "none"] = "group"
     mid_attention: bool = True
     levels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.norm == "group" and self.ch % 32:
-            raise NonetError("config_invalid", f"The codec's ch is {self.ch}; group norm needs a multiple of 32.")
+            raise NonetError(
+                "config_invalid", f"The codec's ch is {self.ch}; group norm needs a multiple of 32."
+            )
         if self.levels:
             codes = 1
             for level in self.levels:
                 codes *= level
-            if codes != self.n_embed or len(self.levels) != self.embed_dim or any(n % 2 == 0 for n in self.levels):
+            if (
+                codes != self.n_embed
+                or len(self.levels) != self.embed_dim
+                or any(n % 2 == 0 for n in self.levels)
+            ):
                 raise NonetError(
                     "config_invalid",
                     f"Levels {self.levels} do not make {self.n_embed} codes of width {self.embed_dim}.",
@@ -111,6 +117,8 @@ class PositionNorm(nn.Module):
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
+    if kind == "none":
+        return nn.Identity()
     if kind == "position":
         return PositionNorm(channels)
     return nn.GroupNorm(32, channels, eps=1e-6)
@@ -174,7 +182,9 @@ class Level(nn.Module):
 
     def __init__(self, channels: list[int], attention: bool, norm: str) -> None:
         super().__init__()
-        self.block = nn.ModuleList(ResnetBlock(a, b, norm) for a, b in zip(channels, channels[1:], strict=False))
+        self.block = nn.ModuleList(
+            ResnetBlock(a, b, norm) for a, b in zip(channels, channels[1:], strict=False)
+        )
         self.attn = nn.ModuleList(AttnBlock(b, norm) for b in channels[1:] if attention)
         self.downsample: nn.Module | None = None
         self.upsample: nn.Module | None = None

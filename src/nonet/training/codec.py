@@ -13,9 +13,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from nonet.model.vqgan import VQGAN, VQGANConfig
+from nonet.model.vqgan import VQGAN, ResnetBlock, VQGANConfig
 from nonet.training.optim import EMA, generator_state, precision, schedule
 from nonet.training.sheets import grid_sheet
 
@@ -27,8 +27,9 @@ Pictures = Callable[[int, torch.Generator], Tensor]
 class CodecSettings:
     """The `[run]` table of a codec's config file.
 
-    `pictures` scenes are composed per step and `crops` squares of `crop` pixels are cut from each; after
-    `freeze_encoder_at` steps only the decoder learns, so that tokens made before stay valid.
+    `pictures` scenes are composed per step and `crops` squares of `crop` pixels are cut from each. Over the first
+    `ramp` steps rounding comes in little by little. After `freeze_encoder_at` steps only the decoder learns, so
+    that tokens made before stay valid.
     """
 
     total_steps: int = 8000
@@ -37,6 +38,7 @@ class CodecSettings:
     crop: int = 128
     lr: float = 1e-3
     warmup: int = 100
+    ramp: int = 600
     weight_decay: float = 0.01
     edge_weight: float = 0.5
     pull: float = 0.05
@@ -58,7 +60,9 @@ class CodecTrainee:
     def __post_init__(self) -> None:
         torch.manual_seed(self.settings.seed)
         self.total_steps = self.settings.total_steps
-        self.codec = VQGAN(self.config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        codec = VQGAN(self.config)
+        initialise(codec)
+        self.codec = codec.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         trained = [p for p in self.codec.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             trained, lr=self.settings.lr, betas=(0.9, 0.99), weight_decay=self.settings.weight_decay
@@ -80,7 +84,8 @@ class CodecTrainee:
             with torch.set_grad_enabled(not frozen):
                 latents = self.codec.latents(pixels)
             grid = snap(latents, self.config.levels)
-            output = self.codec.pixels(latents + (grid - latents).detach())
+            rounding = min(1.0, self.steps_done / max(1, settings.ramp))
+            output = self.codec.pixels(latents + rounding * (grid - latents).detach())
         losses = reconstruction_losses(output.float(), pixels)
         loss = losses["l1"] + 4.0 * losses["mse"] + settings.edge_weight * losses["edges"]
         loss = loss + settings.pull * (latents - grid.detach()).square().mean()
@@ -130,6 +135,22 @@ class CodecTrainee:
 
     def settings_dict(self) -> dict[str, Any]:
         return {"model": self.config.to_dict(), "run": asdict(self.settings)}
+
+
+@torch.no_grad()
+def initialise(codec: VQGAN) -> None:
+    """Weights that keep a signal's size through every layer; residual blocks begin as the identity.
+
+    The usual default shrinks it by half at each convolution, and a net without norms would start deaf.
+    """
+    for module in codec.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    for module in codec.modules():
+        if isinstance(module, ResnetBlock):
+            nn.init.zeros_(module.conv2.weight)
 
 
 @torch.no_grad()

@@ -74,7 +74,10 @@ def has_fast_bf16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and "AVX512" in torch.backends.cpu.get_cpu_capability()
+    return (
+        bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        and "AVX512" in torch.backends.cpu.get_cpu_capability()
+    )
 
 
 def precision(device: torch.device) -> AbstractContextManager[Any]:

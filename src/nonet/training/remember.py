@@ -149,5 +149,7 @@ def load_tokens(path: Path, made_with: str) -> tuple[Tensor, Tensor] | None:
             return None
         tensors = load_file(path)
     except (OSError, ValueError) as error:
-        raise NonetError("data_corrupt", f"The tokens in {path} cannot be read.", "Delete the file.") from error
+        raise NonetError(
+            "data_corrupt", f"The tokens in {path} cannot be read.", "Delete the file."
+        ) from error
     return tensors["full"], tensors["small"]

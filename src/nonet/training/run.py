@@ -55,7 +55,9 @@ def load_state(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises half a dozen kinds for a broken file
         raise NonetError(
-            "weights_corrupt", f"The training state {path} cannot be read.", "Use --resume never to start again."
+            "weights_corrupt",
+            f"The training state {path} cannot be read.",
+            "Use --resume never to start again.",
         ) from error
     return state
 

@@ -123,7 +123,9 @@ class Seq2SeqTrainee:
         with torch.no_grad(), precision(self.device):
             tokens_BT = self.codec.encode(self.composer.paint(plans).to(self.device))
         rngs = [random.Random(seed) for seed in seeds]
-        memory_BST = torch.stack([self.recall(plan, rng, drop) for plan, rng in zip(plans, rngs, strict=True)])
+        memory_BST = torch.stack(
+            [self.recall(plan, rng, drop) for plan, rng in zip(plans, rngs, strict=True)]
+        )
         captions = [plan.caption for plan in plans]
         if drop:
             for index, rng in enumerate(rngs):
