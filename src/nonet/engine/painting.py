@@ -1,0 +1,76 @@
+"""Tokens to pixels: finished pictures in batches, and pictures that are only partly drawn."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nonet.engine.job import Block
+from nonet.engine.needs import DrawingModel
+
+if TYPE_CHECKING:
+    from nonet.engine.events import Pixels
+
+GRAY = 128
+"""What is not drawn yet."""
+DECODE_BYTES = 256 << 20
+"""Memory that one decode may take, roughly."""
+
+
+class Painter:
+    """The codec of a model, and how long it takes.
+
+    Attributes:
+        side: tokens along one side of a picture.
+        batch: finished pictures that are decoded at once.
+    """
+
+    def __init__(self, model: DrawingModel, *, low_memory: bool = False) -> None:
+        self.codec = model.codec
+        self.side = math.isqrt(model.image_length)
+        config = self.codec.config
+        widest = config.ch * (config.resolution // config.patch_size) ** 2 * 4
+        # A handful of the widest activations live at once.
+        self.batch = 1 if low_memory else max(1, min(16, DECODE_BYTES // (6 * widest)))
+        self._row_seconds = 0.0
+
+    def finished(self, tokens_BT: Tensor) -> tuple[Tensor, list[Pixels]]:
+        """Pixels of finished pictures: floats in [0, 1] (B, H, W, 3), and as events carry them."""
+        pixels_BHWC = self.codec.decode(tokens_BT)
+        if not pixels_BHWC.sum().isfinite():
+            raise ArithmeticError("the codec gave pixels that are not finite")
+        pixels_BHWC = pixels_BHWC.float().clamp(0, 1)
+        return pixels_BHWC, list(_as_bytes(pixels_BHWC))
+
+    def unfinished(self, block: Block) -> list[tuple[int, Pixels]]:
+        """The pictures of a block as far as whole rows of tokens are drawn, the rest gray.
+
+        Only the drawn rows are decoded, as if the picture ended there: it costs a part of a whole picture,
+        and a codec whose convolutions see just a neighbourhood gives nearly the same pixels.
+        """
+        rows = block.done // self.side
+        count = min(len(block.pictures), block.job.request.count - block.pictures.start)
+        began = time.perf_counter()
+        tokens_PT = block.tokens_PT[:count, : rows * self.side]
+        latents = self.codec.quantize.embedding(tokens_PT).view(count, rows, self.side, -1)
+        drawn = _as_bytes(self.codec.pixels(latents.permute(0, 3, 1, 2)).float().clamp(0, 1))
+        self._row_seconds = (time.perf_counter() - began) / (count * rows)
+        block.shown = rows
+        width = drawn.shape[2]
+        pixels = np.full((count, width, width, 3), GRAY, np.uint8)
+        pixels[:, : drawn.shape[1]] = drawn
+        return list(zip(block.pictures, pixels, strict=False))
+
+    def seconds(self, block: Block) -> float:
+        """How long `unfinished` would take now, by the last time it was asked."""
+        return self._row_seconds * len(block.pictures) * (block.done // self.side)
+
+
+def _as_bytes(pixels_BHWC: Tensor) -> Pixels:
+    array: Pixels = (pixels_BHWC * 255).round().to("cpu", torch.uint8).numpy()
+    return array

@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nonet.engine import Done, Drawn, DrawRequest, Engine, Event, Failed, Partial, Progress, Started
+from nonet.engine.drawing_step import draw_token
+from nonet.engine.engine import rows_that_fit
+from nonet.errors import NonetError
+from tiny_model import CODES, LENGTH, SIDE, TinyModel, TinyText
+
+CAT = DrawRequest(prompt="a cat", count=3, seed=11)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine(TinyModel(with_memory=True, with_judge=True)) as engine:
+        yield engine
+
+
+def pictures(events: Sequence[Event]) -> dict[int, Drawn]:
+    return {event.picture: event for event in events if isinstance(event, Drawn)}
+
+
+def check_order(events: Sequence[Event], request: DrawRequest) -> None:
+    """What holds for the events of every request that ends well."""
+    assert isinstance(events[0], Started)
+    assert isinstance(events[-1], Done)
+    assert not any(isinstance(event, Started | Failed | Done) for event in events[1:-1])
+    done = dict.fromkeys(range(request.pictures), 0)
+    drawn: set[int] = set()
+    for event in events:
+        if isinstance(event, Progress):
+            assert done[event.picture] < event.tokens_done <= event.tokens_total == LENGTH
+            done[event.picture] = event.tokens_done
+        elif isinstance(event, Partial):
+            assert event.picture < request.count
+            assert event.picture not in drawn
+            assert 0 < done[event.picture] < LENGTH
+        elif isinstance(event, Drawn):
+            assert event.picture not in drawn
+            drawn.add(event.picture)
+    assert drawn == set(range(request.count))
+    assert set(done.values()) == {LENGTH}
+
+
+def test_a_request_becomes_its_pictures(engine: Engine) -> None:
+    events = list(engine.submit(CAT))
+    check_order(events, CAT)
+    started = events[0]
+    assert isinstance(started, Started)
+    assert started.request == DrawRequest(
+        prompt="a cat", count=3, seed=11, guidance=3.0, temperature=0.9, top_k=12, top_p=1.0
+    )
+    for place, drawn in pictures(events).items():
+        assert drawn.pixels.shape == (32, 32, 3)
+        assert drawn.pixels.dtype == np.uint8
+        assert drawn.seed == 11 + place
+        assert drawn.sources == [{"title": f"after {11 + place}"}]
+        assert drawn.score is not None
+        assert -1 <= drawn.score <= 1
+
+
+def test_partial_pictures_are_gray_where_nothing_is_drawn(engine: Engine) -> None:
+    partials = [event for event in engine.submit(CAT) if isinstance(event, Partial)]
+    assert {event.picture for event in partials} == {0, 1, 2}
+    first = partials[0].pixels
+    assert first.shape == (32, 32, 3)
+    # Two of the eight rows of tokens, four pixels each.
+    assert (first[8:] == 128).all()
+    assert (first[:8] != 128).any()
+
+
+def test_without_partials(engine: Engine) -> None:
+    events = list(engine.submit(CAT, partials=False))
+    check_order(events, CAT)
+    assert not any(isinstance(event, Partial) for event in events)
+
+
+def test_the_same_seed_is_the_same_picture_alone_and_among_others(engine: Engine) -> None:
+    others = [
+        DrawRequest(prompt="a dog on a boat", count=5, seed=40, guidance=1.0),
+        DrawRequest(prompt="the moon", count=2, seed=3, temperature=1.3, top_k=0, top_p=0.8),
+        DrawRequest(prompt="a", negative_prompt="a cat with a hat", count=9, seed=12, guidance=5.0),
+        DrawRequest(prompt="a house", count=1, seed=0, temperature=0),
+    ]
+    alone = pictures(list(engine.submit(CAT)))
+    streams = [engine.submit(request) for request in (*others[:2], CAT, *others[2:])]
+    together = [pictures(list(stream)) for stream in streams]
+    for place in range(3):
+        assert np.array_equal(together[2][place].pixels, alone[place].pixels)
+        single = DrawRequest(prompt="a cat", count=1, seed=11 + place)
+        assert np.array_equal(pictures(list(engine.submit(single)))[0].pixels, alone[place].pixels)
+    assert not np.array_equal(alone[0].pixels, alone[1].pixels)
+
+
+def test_settings_change_the_pictures(engine: Engine) -> None:
+    base = pictures(list(engine.submit(CAT)))[0].pixels
+    changes: list[dict[str, Any]] = [
+        {"prompt": "a dog"},
+        {"seed": 12},
+        {"guidance": 1.0},
+        {"guidance": 9.0},
+        {"temperature": 3.0},
+        {"top_k": 2},
+        {"top_p": 0.2},
+        {"negative_prompt": "a dog with a hat"},
+    ]
+    for change in changes:
+        fields: dict[str, Any] = {"prompt": "a cat", "count": 1, "seed": 11} | change
+        request = DrawRequest(**fields)
+        assert not np.array_equal(pictures(list(engine.submit(request)))[0].pixels, base), change
+
+
+def test_a_negative_prompt_means_nothing_without_guidance(engine: Engine) -> None:
+    plain = DrawRequest(prompt="a cat", count=1, seed=1, guidance=1.0)
+    negative = DrawRequest(prompt="a cat", count=1, seed=1, guidance=1.0, negative_prompt="a dog")
+    first, second = (pictures(list(engine.submit(request)))[0] for request in (plain, negative))
+    assert np.array_equal(first.pixels, second.pixels)
+
+
+def test_candidates_are_kept_by_score_and_say_their_seed(engine: Engine) -> None:
+    every = pictures(list(engine.submit(DrawRequest(prompt="a cat", count=20, seed=5))))
+    request = DrawRequest(prompt="a cat", count=3, seed=5, candidates=20)
+    events = list(engine.submit(request))
+    check_order(events, request)
+    kept = pictures(events)
+    best = sorted(every.values(), key=lambda drawn: -(drawn.score or 0))[:3]
+    assert [kept[place].seed for place in range(3)] == [drawn.seed for drawn in best]
+    for place, drawn in enumerate(best):
+        assert np.array_equal(kept[place].pixels, drawn.pixels)
+        assert kept[place].score == drawn.score
+        assert kept[place].sources == drawn.sources
+
+
+def test_candidates_need_a_judge() -> None:
+    with Engine(TinyModel()) as engine:
+        assert pictures(list(engine.submit(CAT)))[0].score is None
+        with pytest.raises(NonetError) as caught:
+            engine.submit(DrawRequest(prompt="a cat", count=3, candidates=4))
+        assert caught.value.code == "setting_invalid"
+        assert pictures(list(engine.submit(DrawRequest(prompt="a cat", count=3, candidates=3))))
+
+
+@pytest.mark.parametrize("max_rows", [2, 5, 18])
+def test_few_rows_draw_the_same_in_turns(engine: Engine, max_rows: int) -> None:
+    request = DrawRequest(prompt="a cat", count=7, seed=11)
+    wanted = pictures(list(engine.submit(request)))
+    with Engine(TinyModel(with_memory=True, with_judge=True), max_rows=max_rows, low_memory=True) as small:
+        streams = [small.submit(request), small.submit(CAT)]
+        events = [list(stream) for stream in streams]
+    check_order(events[0], request)
+    check_order(events[1], CAT)
+    for place, drawn in pictures(events[0]).items():
+        assert np.array_equal(drawn.pixels, wanted[place].pixels)
+
+
+def test_max_rows_must_hold_one_guided_picture() -> None:
+    with pytest.raises(ValueError, match="max_rows"):
+        Engine(TinyModel(), max_rows=1)
+    assert rows_that_fit(TinyModel().decoder) == 288
+
+
+def test_the_most_pictures_that_may_be_asked_for(engine: Engine) -> None:
+    request = DrawRequest(prompt="a cat", count=64, seed=1, top_k=2)
+    check_order(list(engine.submit(request)), request)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    requests=st.lists(
+        st.builds(
+            DrawRequest,
+            prompt=st.sampled_from(["a cat", "a dog on a boat", "the moon over a lake"]),
+            negative_prompt=st.sampled_from(["", "a hat"]),
+            count=st.integers(1, 4),
+            seed=st.integers(0, 50),
+            guidance=st.sampled_from([None, 0.0, 1.0, 4.5]),
+            temperature=st.sampled_from([None, 0.0, 1.0]),
+            top_k=st.sampled_from([None, 0, 1, 5]),
+            top_p=st.sampled_from([None, 0.7]),
+            candidates=st.sampled_from([None, 6]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    cancelled=st.sets(st.integers(0, 3)),
+    after=st.integers(0, 30),
+)
+def test_any_crowd_ends_well_and_in_order(
+    engine: Engine, requests: list[DrawRequest], cancelled: set[int], after: int
+) -> None:
+    streams = [engine.submit(request) for request in requests]
+    for index, (stream, request) in enumerate(zip(streams, requests, strict=True)):
+        events: list[Event] = []
+        for event in stream:
+            events.append(event)
+            if index in cancelled and len(events) > after:
+                stream.cancel()
+        if isinstance(events[-1], Failed):
+            assert index in cancelled
+            assert events[-1].code == "cancelled"
+        else:
+            check_order(events, request)
+
+
+def test_cancel_ends_one_request_and_no_other(engine: Engine) -> None:
+    long = engine.submit(DrawRequest(prompt="a cat", count=64, seed=1))
+    other = engine.submit(CAT)
+    for event in long:
+        if isinstance(event, Progress):
+            long.cancel()
+            break
+    rest = list(long)
+    assert isinstance(rest[-1], Failed)
+    assert rest[-1].code == "cancelled"
+    check_order(list(other), CAT)
+
+
+def test_cancel_before_anything_is_drawn(engine: Engine) -> None:
+    stream = engine.submit(CAT)
+    stream.cancel()
+    events = list(stream)
+    assert isinstance(events[-1], Failed)
+    assert events[-1].code == "cancelled"
+
+
+def test_closing_ends_all_streams() -> None:
+    engine = Engine(TinyModel())
+    streams = [engine.submit(DrawRequest(prompt="a cat", count=64)) for _ in range(3)]
+    next(streams[0])
+    engine.close()
+    engine.close()
+    for stream in streams:
+        last = list(stream)[-1]
+        assert isinstance(last, Failed)
+        assert last.code == "cancelled"
+    with pytest.raises(NonetError) as caught:
+        engine.submit(CAT)
+    assert caught.value.code == "cancelled"
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread.name == "nonet-engine" and thread is engine._thread
+    ]
+
+
+def test_async_reading(engine: Engine) -> None:
+    async def read(request: DrawRequest) -> list[Event]:
+        return [event async for event in engine.submit(request)]
+
+    async def both() -> tuple[list[Event], list[Event]]:
+        return await asyncio.gather(read(CAT), read(CAT))
+
+    for events in asyncio.run(both()):
+        check_order(events, CAT)
+
+
+class Failing(TinyModel):
+    """Breaks at a prompt: while its text is read, while it is planned, or at a token."""
+
+    def encode_text(self, prompts: Sequence[str]) -> TinyText:
+        if prompts == ["unreadable"]:
+            raise RuntimeError("no such word\nand a long explanation")
+        if prompts == ["refused"]:
+            raise NonetError("prompt_refused", "No.", "Never.")
+        text = super().encode_text(prompts)
+        if prompts == ["poison"]:
+            return TinyText(text.states_BSD * float("nan"), text.mask_BS)
+        return text
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code", "message"),
+    [
+        ("unreadable", "model_failed", "no such word"),
+        ("refused", "prompt_refused", "No."),
+        ("poison", "model_failed", "not finite"),
+    ],
+)
+def test_what_breaks_one_request_leaves_the_others_alone(prompt: str, code: str, message: str) -> None:
+    with Engine(Failing()) as engine:
+        alone = pictures(list(engine.submit(CAT)))
+        streams = [engine.submit(CAT), engine.submit(DrawRequest(prompt=prompt, count=2)), engine.submit(CAT)]
+        events = [list(stream) for stream in streams]
+        last = events[1][-1]
+        assert isinstance(last, Failed)
+        assert last.code == code
+        assert message in last.message
+        assert "\n" not in last.message
+        for index in (0, 2):
+            check_order(events[index], CAT)
+            assert np.array_equal(pictures(events[index])[0].pixels, alone[0].pixels)
+
+
+def test_an_error_in_a_shared_step_fails_only_those_who_cause_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(decoder: Any, blocks: Any, columns: int) -> None:
+        if any(block.job.request.prompt == "broken" and block.done == 9 for block in blocks):
+            raise RuntimeError("a kernel broke")
+        draw_token(decoder, blocks, columns)
+
+    monkeypatch.setattr("nonet.engine.batcher.draw_token", failing)
+    with Engine(TinyModel()) as engine:
+        alone = pictures(list(engine.submit(CAT)))
+        streams = [
+            engine.submit(DrawRequest(prompt=p, count=3, seed=11)) for p in ("a cat", "broken", "a cat")
+        ]
+        events = [list(stream) for stream in streams]
+    last = events[1][-1]
+    assert isinstance(last, Failed)
+    assert (last.code, last.message) == ("model_failed", "The model failed while drawing: a kernel broke.")
+    for index in (0, 2):
+        check_order(events[index], CAT)
+        assert np.array_equal(pictures(events[index])[1].pixels, alone[1].pixels)
+
+
+def test_running_out_of_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nonet.engine import painting
+
+    def full(self: Any, tokens_BT: Tensor) -> None:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(painting.Painter, "finished", full)
+    with Engine(TinyModel()) as engine:
+        last = list(engine.submit(CAT))[-1]
+    assert isinstance(last, Failed)
+    assert last.message == "There is not enough memory."
+
+
+def test_a_codec_that_gives_no_numbers_fails_the_request() -> None:
+    model = TinyModel()
+    torch.nn.init.constant_(model.codec.decoder.conv_out.bias, float("nan"))  # type: ignore[arg-type]
+    with Engine(model) as engine:
+        last = list(engine.submit(CAT, partials=False))[-1]
+    assert isinstance(last, Failed)
+    assert last.code == "model_failed"
+
+
+def test_only_codes_are_ever_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In the tiny model the columns beyond the codebook have by far the largest logits.
+    from nonet.engine import painting
+
+    seen: list[Tensor] = []
+    finished = painting.Painter.finished
+
+    def record(self: Any, tokens_BT: Tensor) -> Any:
+        seen.append(tokens_BT)
+        return finished(self, tokens_BT)
+
+    monkeypatch.setattr(painting.Painter, "finished", record)
+    with Engine(TinyModel()) as engine:
+        for top_k in (0, 1, CODES + 3):
+            list(engine.submit(DrawRequest(prompt="a cat", count=2, top_k=top_k, temperature=5.0)))
+    tokens = torch.cat(seen)
+    assert tokens.shape == (6, SIDE * SIDE)
+    assert 0 <= tokens.min() <= tokens.max() < CODES
+
+
+def test_a_late_request_is_shown_long_before_the_crowd_is_done(engine: Engine) -> None:
+    crowd = [engine.submit(DrawRequest(prompt=f"a cat {i}", count=9, seed=i)) for i in range(6)]
+    for event in crowd[0]:
+        if isinstance(event, Partial):
+            break
+    late = engine.submit(DrawRequest(prompt="a dog", count=9, seed=1))
+    shown = next(event for event in late if isinstance(event, Partial))
+    assert shown
+    # The crowd was shown before it, and still has much to draw.
+    assert not any(stream.ended for stream in crowd)
+    for stream in (*crowd, late):
+        assert isinstance(list(stream)[-1], Done)
+
+
+def test_the_engine_waits_without_working(engine: Engine) -> None:
+    list(engine.submit(CAT))
+    before = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - before < 0.1
