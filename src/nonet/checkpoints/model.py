@@ -1,0 +1,215 @@
+"""A loaded model: its networks, its text side and how it likes to be drawn with."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from nonet.checkpoints.textside import TextContext, TextSide
+from nonet.errors import NonetError
+from nonet.model.config import Seq2SeqConfig
+from nonet.model.judge import Judge
+from nonet.model.layout import arrange
+from nonet.model.memory import PictureMemory
+from nonet.model.phrases import parse
+from nonet.model.recollect import Query, placed_thing, query_text, remember
+from nonet.model.seq2seq import ImageDecoder, Seq2Seq
+from nonet.model.vqgan import VQGAN
+
+# What the original's notebook draws with: its top_k of None fell back to the library's default of 50.
+PUBLISHED_DEFAULTS: dict[str, Any] = {"guidance": 10.0, "temperature": 1.0, "top_k": 50, "top_p": 1.0}
+
+
+class Wanted(Protocol):
+    """What of a request decides which pictures are remembered."""
+
+    @property
+    def prompt(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def pictures(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What the pictures of a request remember.
+
+    Attributes:
+        memory_PST: int64 (pictures, slots, image length), as `ImageDecoder.memory_hint` takes it.
+        sources: for each picture the remembered pictures' titles, sets and licences.
+    """
+
+    memory_PST: Tensor
+    sources: list[list[dict[str, str]]]
+
+
+@dataclass(kw_only=True)
+class Model:
+    """A model that can be drawn with; `nonet.load` makes one.
+
+    Attributes:
+        name: what it is called in answers and metadata.
+        config: the seq2seq's sizes and ids.
+        seq2seq: the networks from tokens to tokens.
+        text: prompts to states.
+        vqgan: the codec, None where the folder had none.
+        judge: scores pictures against captions, where there is one.
+        memory: remembered pictures, where there are any.
+        defaults: guidance, temperature, top_k and top_p of requests that leave them open.
+        licence, origin: of the weights.
+        folder: where they were read.
+    """
+
+    name: str
+    config: Seq2SeqConfig
+    seq2seq: Seq2Seq
+    text: TextSide
+    vqgan: VQGAN | None = None
+    judge: Judge | None = None
+    memory: PictureMemory | None = None
+    defaults: Mapping[str, Any] = field(default_factory=lambda: dict(PUBLISHED_DEFAULTS))
+    licence: str = ""
+    origin: str = ""
+    folder: Path | None = None
+
+    @property
+    def decoder(self) -> ImageDecoder:
+        return self.seq2seq.decoder
+
+    @property
+    def codec(self) -> VQGAN:
+        """Pixels to tokens and back.
+
+        Raises:
+            NonetError: `model_missing` where the model was loaded without one.
+        """
+        if self.vqgan is None:
+            raise NonetError(
+                "model_missing",
+                f"The model {self.name} has no codec (VQGAN) to turn tokens into pixels.",
+                'Put its files into a folder "vqgan" in the model\'s folder, or give the folder as codec.',
+            )
+        return self.vqgan
+
+    @property
+    def device(self) -> torch.device:
+        return self.decoder.lm_head.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type in which the seq2seq computes."""
+        return self.decoder.lm_head.weight.dtype
+
+    @property
+    def codebook_size(self) -> int:
+        """Columns of the logits from here on are never sampled."""
+        return self.config.codebook_size
+
+    @property
+    def start_token(self) -> int:
+        return self.config.decoder_start_token_id
+
+    @property
+    def image_length(self) -> int:
+        return self.config.image_length
+
+    def encode_text(self, prompts: Sequence[str]) -> TextContext:
+        """States of prompts, normalised and tokenised as the model wants it; "" is guidance's empty prompt.
+
+        Raises:
+            NonetError: `model_missing` where the folder had no tokenizer.
+        """
+        return self.text.encode(prompts)
+
+    @torch.inference_mode()
+    def logits(self, input_ids: Any, attention_mask: Any, decoder_input_ids: Any) -> Tensor:
+        """Logits of every next image token, without remembered pictures.
+
+        Args:
+            input_ids: (B, S) text token ids, tensor or array.
+            attention_mask: (B, S), 1 at tokens, 0 at padding.
+            decoder_input_ids: (B, T), the start token and the image tokens before the last.
+
+        Returns:
+            float32 (B, T, image vocabulary + 1).
+        """
+        ids_BS, mask_BS, tokens_BT = (
+            torch.as_tensor(values).to(self.device, torch.int64)
+            for values in (input_ids, attention_mask, decoder_input_ids)
+        )
+        states_BSD = self.text.states(ids_BS, mask_BS)
+        logits_BTV: Tensor = self.decoder(tokens_BT, states_BSD.to(self.dtype), mask_BS)
+        return logits_BTV.float()
+
+    def plan(self, request: Wanted) -> MemoryPlan:
+        """What each picture of a request remembers; picture i depends on the prompt and on seed + i alone.
+
+        Raises:
+            NonetError: `config_invalid` where the model has no memory.
+        """
+        if self.memory is None:
+            raise NonetError("config_invalid", f"The model {self.name} has no picture memory.")
+        recollection = _Recollection(self.memory, self.text, request.prompt)
+        slots: list[Tensor] = []
+        sources: list[list[dict[str, str]]] = []
+        for index in range(request.pictures):
+            found = recollection.found(request.seed + index)
+            slots.append(self.memory.slots(found, self.codebook_size))
+            pictures = dict.fromkeys(item.picture for item in found)
+            known = self.memory.sources
+            sources.append([dict(known[picture]) for picture in pictures if picture < len(known)])
+        return MemoryPlan(torch.stack(slots).to(self.device), sources)
+
+    @torch.inference_mode()
+    def score(self, pixels_BHWC: Tensor, prompt: str) -> Tensor:
+        """The judge's scores (B,) of pixels in [0, 1] for a prompt, cosine similarities.
+
+        Raises:
+            NonetError: `config_invalid` where the model has no judge.
+        """
+        if self.judge is None:
+            raise NonetError("config_invalid", f"The model {self.name} has no judge.")
+        weight = self.judge.head.weight
+        sentence_1E = self.text.sentences([prompt]).to(weight)
+        scores_B1: Tensor = self.judge(pixels_BHWC.to(weight), sentence_1E)
+        return scores_B1[:, 0].float()
+
+
+class _Recollection:
+    """A prompt read once for all of its pictures."""
+
+    def __init__(self, memory: PictureMemory, text: TextSide, prompt: str) -> None:
+        self.memory = memory
+        self.text = text
+        self.scene = parse(prompt)
+
+    @cached_property
+    def embeddings(self) -> dict[str, Tensor]:
+        """Sentence embeddings (E,) of all that may be looked up."""
+        things = [*self.scene.things, *([self.scene.background] if self.scene.background else [])]
+        # One at a time: in a batch with others a text's embedding could differ in its last bits.
+        return {words: self.text.sentences([words])[0].cpu() for words in map(query_text, things)}
+
+    def found(self, seed: int) -> list[Any]:
+        rng = random.Random(seed)
+        placed = arrange(self.scene, rng)
+        queries: list[Query] = []
+        kept = []
+        for place in placed:
+            thing = placed_thing(self.scene, place)
+            if thing is not None:
+                queries.append(Query(self.embeddings[query_text(thing)], thing.colour))
+                kept.append(place)
+        if not kept:
+            return []
+        return remember(self.memory, kept, queries, rng, twice=rng.random() < 0.5)
