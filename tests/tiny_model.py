@@ -25,6 +25,7 @@ LENGTH = SIDE * SIDE
 class TinyText:
     states_BSD: Tensor
     mask_BS: Tensor
+    cut: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class TinyModel:
         self.memory = "remembered" if self.with_memory else None
 
     def encode_text(self, prompts: Sequence[str]) -> TinyText:
-        """As many states as words, two more, and padding."""
+        """As many states as words, two more, and padding; what goes beyond 30 counts as left out."""
         rows = []
         for prompt in prompts:
             generator = torch.Generator().manual_seed(zlib.crc32(prompt.encode()))
@@ -103,7 +104,7 @@ class TinyModel:
         for index, row in enumerate(rows):
             mask[index, : len(row)] = True
             states[index, : len(row)] = row
-        return TinyText(states, mask)
+        return TinyText(states, mask, [max(0, len(row) - 30) for row in rows])
 
     def plan(self, request: DrawRequest) -> TinyPlan:
         """Each picture remembers tokens that depend on its own seed."""

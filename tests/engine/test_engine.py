@@ -104,6 +104,16 @@ def test_the_same_seed_is_the_same_picture_alone_and_among_others(engine: Engine
     assert not np.array_equal(alone[0].pixels, alone[1].pixels)
 
 
+def test_a_prompt_that_was_cut_is_said_aloud(engine: Engine) -> None:
+    request = DrawRequest(prompt="cat " * 40, negative_prompt="dog " * 31, count=1)
+    started = next(iter(engine.submit(request)))
+    assert isinstance(started, Started)
+    assert started.notes == [
+        "The prompt is too long: its last 12 tokens were not read.",
+        "The negative prompt is too long: its last 3 tokens were not read.",
+    ]
+
+
 def test_settings_change_the_pictures(engine: Engine) -> None:
     base = pictures(list(engine.submit(CAT)))[0].pixels
     changes: list[dict[str, Any]] = [
@@ -276,7 +286,7 @@ class Failing(TinyModel):
             raise NonetError("prompt_refused", "No.", "Never.")
         text = super().encode_text(prompts)
         if prompts == ["poison"]:
-            return TinyText(text.states_BSD * float("nan"), text.mask_BS)
+            return TinyText(text.states_BSD * float("nan"), text.mask_BS, text.cut)
         return text
 
 

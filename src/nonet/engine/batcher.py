@@ -42,6 +42,8 @@ PICTURES_BETWEEN = 3
 """Finished pictures that are painted between two tokens of other requests."""
 NEGATIVES_KEPT = 16
 
+Read = tuple[CrossKV, list[str]]
+
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +68,7 @@ class Batcher:
         self.first_tokens = max(1, round(self.painter.side * FIRST_ROWS)) * self.painter.side
         self._low_memory = low_memory
         self._spare: list[KVCache] = []
-        self._negatives: OrderedDict[str, CrossKV] = OrderedDict()
+        self._negatives: OrderedDict[str, Read] = OrderedDict()
         self._empty_TD: Tensor | None = None
         self._credit = 0.0
         self._token_seconds = 0.0
@@ -124,24 +126,29 @@ class Batcher:
         if job is None:
             return
         with _Guard([job]):
-            context, notes = self._context(job.request.prompt)
+            context, notes = self._context("prompt", job.request.prompt)
             if job.guided:
-                job.unconditional = self._negative(job.request.negative_prompt)
+                job.unconditional, more = self._negative(job.request.negative_prompt)
+                notes = [*notes, *more]
             if self.model.memory is not None:
                 plan = self.model.plan(job.request)
                 job.memory_PST, job.sources = plan.memory_PST, plan.sources
             job.conditional = context
             job.stream.send(Started(job.request, notes))
 
-    def _context(self, prompt: str) -> tuple[CrossKV, list[str]]:
+    def _context(self, name: str, prompt: str) -> Read:
+        """Keys and values of a prompt, and what is to be said about reading it."""
         # Each prompt by itself, without its padding: then nothing of it depends on what else is drawn.
         text = self.model.encode_text([prompt])
-        states_BSD = text.states_BSD[:, text.mask_BS[0].bool()]
-        return self.model.decoder.cross_keys_values(states_BSD), []
+        decoder = self.model.decoder
+        states_BSD = text.states_BSD[:, text.mask_BS[0].bool()].to(decoder.lm_head.weight)
+        cut = text.cut[0]
+        notes = [f"The {name} is too long: its last {cut} tokens were not read."] if cut else []
+        return decoder.cross_keys_values(states_BSD), notes
 
-    def _negative(self, prompt: str) -> CrossKV:
+    def _negative(self, prompt: str) -> Read:
         if prompt not in self._negatives:
-            self._negatives[prompt] = self._context(prompt)[0]
+            self._negatives[prompt] = self._context("negative prompt", prompt)
             if len(self._negatives) > NEGATIVES_KEPT:
                 self._negatives.popitem(last=False)
         self._negatives.move_to_end(prompt)

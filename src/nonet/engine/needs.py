@@ -25,6 +25,10 @@ class Text(Protocol):
     def mask_BS(self) -> Tensor:
         """True (or 1) at tokens, False at padding."""
 
+    @property
+    def cut(self) -> Sequence[int]:
+        """For each prompt, how many of its tokens did not fit and were left out."""
+
 
 class Plan(Protocol):
     """What the pictures of a request remember."""
