@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from nonet import __version__
-from nonet.cli import data, draw
+from nonet.cli import data, draw, models
 from nonet.errors import NonetError
 
 FAILED, INTERRUPTED = 2, 130
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 app.command("draw")(draw.draw)
 app.add_typer(data.app, name="data")
+app.command("pull")(models.pull)
 
 
 def _version(wanted: bool) -> None:

@@ -13,28 +13,36 @@ Report = Callable[[str, int, int], None]
 
 
 @contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Report]:
-    """Give the function that long work reports to."""
+def progress(*, quiet: bool = False, in_bytes: bool = False) -> Iterator[Report]:
+    """Give the function that long work reports to; `in_bytes` where it counts bytes."""
     if quiet:
         yield lambda name, done, total: None
     elif sys.stderr.isatty():
-        yield from _bar()
+        yield from _bar(in_bytes=in_bytes)
     else:
         named: set[str] = set()
 
         def line(name: str, done: int, total: int) -> None:
             if name and name not in named:
                 named.add(name)
-                typer.echo(f"{name} ({total})", err=True)
+                typer.echo(f"{name} ({total / 1e6:,.1f} MB)" if in_bytes else f"{name} ({total})", err=True)
 
         yield line
 
 
-def _bar() -> Iterator[Report]:
+def _bar(*, in_bytes: bool) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    counter = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
         current = ""
