@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nonet.checkpoints.load import load
+    from nonet.checkpoints.loader import load
     from nonet.checkpoints.model import Model
     from nonet.checkpoints.places import locate
     from nonet.checkpoints.textside import TextContext
 
 __all__ = ["Model", "TextContext", "load", "locate"]
 
-_HOMES = {"Model": "model", "TextContext": "textside", "load": "load", "locate": "places"}
+_HOMES = {"Model": "model", "TextContext": "textside", "load": "loader", "locate": "places"}
 
 
 def __getattr__(name: str) -> Any:

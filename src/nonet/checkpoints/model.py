@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +14,8 @@ from nonet.checkpoints.textside import TextContext, TextSide
 from nonet.errors import NonetError
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.judge import Judge
-from nonet.model.layout import arrange
 from nonet.model.memory import PictureMemory
-from nonet.model.phrases import parse
-from nonet.model.recollect import Query, placed_thing, query_text, remember
+from nonet.model.recollect import recollect
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
 from nonet.model.vqgan import VQGAN
 
@@ -159,16 +155,17 @@ class Model:
         """
         if self.memory is None:
             raise NonetError("config_invalid", f"The model {self.name} has no picture memory.")
-        recollection = _Recollection(self.memory, self.text, request.prompt)
-        slots: list[Tensor] = []
-        sources: list[list[dict[str, str]]] = []
-        for index in range(request.pictures):
-            found = recollection.found(request.seed + index)
-            slots.append(self.memory.slots(found, self.codebook_size))
-            pictures = dict.fromkeys(item.picture for item in found)
-            known = self.memory.sources
-            sources.append([dict(known[picture]) for picture in pictures if picture < len(known)])
-        return MemoryPlan(torch.stack(slots).to(self.device), sources)
+        seeds = [request.seed + index for index in range(request.pictures)]
+        memory_PST, pictures = recollect(
+            self.memory, request.prompt, seeds, self._sentences, empty=self.codebook_size
+        )
+        known = self.memory.sources
+        sources = [[dict(known[n]) for n in dict.fromkeys(found) if n < len(known)] for found in pictures]
+        return MemoryPlan(memory_PST.to(self.device), sources)
+
+    def _sentences(self, texts: list[str]) -> Tensor:
+        # One at a time: in a batch with others a text's embedding could differ in its last bits.
+        return torch.stack([self.text.sentences([text])[0].cpu() for text in texts])
 
     @torch.inference_mode()
     def score(self, pixels_BHWC: Tensor, prompt: str) -> Tensor:
@@ -183,33 +180,3 @@ class Model:
         sentence_1E = self.text.sentences([prompt]).to(weight)
         scores_B1: Tensor = self.judge(pixels_BHWC.to(weight), sentence_1E)
         return scores_B1[:, 0].float()
-
-
-class _Recollection:
-    """A prompt read once for all of its pictures."""
-
-    def __init__(self, memory: PictureMemory, text: TextSide, prompt: str) -> None:
-        self.memory = memory
-        self.text = text
-        self.scene = parse(prompt)
-
-    @cached_property
-    def embeddings(self) -> dict[str, Tensor]:
-        """Sentence embeddings (E,) of all that may be looked up."""
-        things = [*self.scene.things, *([self.scene.background] if self.scene.background else [])]
-        # One at a time: in a batch with others a text's embedding could differ in its last bits.
-        return {words: self.text.sentences([words])[0].cpu() for words in map(query_text, things)}
-
-    def found(self, seed: int) -> list[Any]:
-        rng = random.Random(seed)
-        placed = arrange(self.scene, rng)
-        queries: list[Query] = []
-        kept = []
-        for place in placed:
-            thing = placed_thing(self.scene, place)
-            if thing is not None:
-                queries.append(Query(self.embeddings[query_text(thing)], thing.colour))
-                kept.append(place)
-        if not kept:
-            return []
-        return remember(self.memory, kept, queries, rng, twice=rng.random() < 0.5)

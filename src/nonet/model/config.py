@@ -141,6 +141,26 @@ class Seq2SeqConfig:
         """The values for a `config.json` that `from_dict` reads back."""
         return {"model_type": "nonet", **asdict(self)}
 
+    def to_published(self) -> dict[str, Any]:
+        """The values for a `config.json` as the original writes it.
+
+        Raises:
+            NonetError: `config_invalid` for what the original's network cannot be.
+        """
+        if self.text_encoder != "bart" or self.memory_slots or self.context_dim is not None:
+            raise NonetError(
+                "config_invalid",
+                "A model with a frozen text encoder or a picture memory cannot be kept in a published format.",
+                "Keep it in our own format.",
+            )
+        ours = ("text_encoder", "context_dim", "memory_slots")
+        sizes = {name: value for name, value in asdict(self).items() if name not in ours}
+        beyond = self.decoder_start_token_id + 1
+        ids = {"bos_token_id": beyond, "eos_token_id": beyond, "pad_token_id": beyond}
+        length = self.image_length + 1
+        more = {"max_length": length, "min_length": length, "use_cache": True, "do_sample": True}
+        return {"model_type": "dallebart", "architectures": ["eBart"], **_FIXED, **sizes, **ids, **more}
+
 
 def _check_type(name: str, value: Any) -> None:
     wanted = Seq2SeqConfig.__dataclass_fields__[name].type

@@ -41,6 +41,7 @@ def load(
     codec: str | os.PathLike[str] | None = None,
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
+    codec_dtype: str | torch.dtype | None = None,
 ) -> Model:
     """Load a model.
 
@@ -56,6 +57,7 @@ def load(
         dtype: float32, float16 or bfloat16; `auto` is bfloat16 where the device computes with it and the
         model
             is large, else float32.
+        codec_dtype: the same for the codec alone; None is `dtype`.
 
     Raises:
         NonetError: `model_unknown`, `model_missing`, `config_invalid`, `weights_corrupt`, `file_unreadable`;
@@ -63,7 +65,7 @@ def load(
     """
     path = locate(name_or_path)
     where = _device(device)
-    loader = _Loader(path, None if codec is None else _existing(codec), where, dtype)
+    loader = _Loader(path, None if codec is None else _existing(codec), where, dtype, codec_dtype)
     if path.is_dir() and is_ours(path):
         model = loader.ours()
     elif path.is_dir() and is_flax(path):
@@ -89,12 +91,18 @@ class _Loader:
     """Builds a model of one format on one device."""
 
     def __init__(
-        self, path: Path, codec: Path | None, device: torch.device, dtype: str | torch.dtype
+        self,
+        path: Path,
+        codec: Path | None,
+        device: torch.device,
+        dtype: str | torch.dtype,
+        codec_dtype: str | torch.dtype | None,
     ) -> None:
         self.path = path
         self.given_codec = codec
         self.device = device
         self.wish = dtype
+        self.codec_wish = dtype if codec_dtype is None else codec_dtype
 
     def ours(self) -> Model:
         folder = self.path
@@ -156,18 +164,21 @@ class _Loader:
         path = self.given_codec or own
         if path is None:
             path = locate_codec(self.path if self.path.is_dir() else self.path.parent)
-        return None if path is None else read_codec(path, config, self.dtype(config), self.device)
+        if path is None:
+            return None
+        return read_codec(path, config, self._chosen(self.codec_wish, config), self.device)
 
     def dtype(self, config: Seq2SeqConfig) -> torch.dtype:
-        """The type to compute in, once the sizes are known."""
-        if isinstance(self.wish, torch.dtype) and self.wish in DTYPES.values():
-            return self.wish
-        if self.wish != "auto":
-            if self.wish not in DTYPES:
-                raise NonetError(
-                    "setting_invalid", f"dtype is {self.wish!r}.", f"Use auto, {', '.join(DTYPES)}."
-                )
-            return DTYPES[str(self.wish)]
+        """The type that the seq2seq computes in, once the sizes are known."""
+        return self._chosen(self.wish, config)
+
+    def _chosen(self, wish: str | torch.dtype, config: Seq2SeqConfig) -> torch.dtype:
+        if isinstance(wish, torch.dtype) and wish in DTYPES.values():
+            return wish
+        if wish != "auto":
+            if wish not in DTYPES:
+                raise NonetError("setting_invalid", f"dtype is {wish!r}.", f"Use auto, {', '.join(DTYPES)}.")
+            return DTYPES[str(wish)]
         if self.device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         large = 4 * parameter_count(config) > _SMALL_BYTES
