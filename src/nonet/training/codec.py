@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from nonet.model.vqgan import VQGAN, ResnetBlock, VQGANConfig
-from nonet.training.optim import EMA, generator_state, precision, schedule
+from nonet.training.optim import EMA, Muon, generator_state, precision, schedule
 from nonet.training.sheets import grid_sheet
 
 Pictures = Callable[[int, torch.Generator], Tensor]
@@ -37,6 +37,7 @@ class CodecSettings:
     crops: int = 2
     crop: int = 128
     lr: float = 1e-3
+    muon_lr: float = 2e-3
     warmup: int = 100
     ramp: int = 600
     weight_decay: float = 0.01
@@ -62,10 +63,11 @@ class CodecTrainee:
         self.total_steps = self.settings.total_steps
         codec = VQGAN(self.config)
         initialise(codec)
-        self.codec = codec.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        trained = [p for p in self.codec.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            trained, lr=self.settings.lr, betas=(0.9, 0.99), weight_decay=self.settings.weight_decay
+        self.codec = codec.to(self.device)
+        filters, others = split_parameters(self.codec)
+        self.muon = Muon(filters, self.settings.muon_lr, self.settings.weight_decay)
+        self.adam = torch.optim.AdamW(
+            others, lr=self.settings.lr, betas=(0.9, 0.99), weight_decay=self.settings.weight_decay
         )
         self.ema = EMA(self.codec, self.settings.ema)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
@@ -74,8 +76,9 @@ class CodecTrainee:
     def step(self) -> dict[str, float]:
         settings = self.settings
         factor = schedule(self.steps_done, self.total_steps, settings.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = settings.lr * factor
+        for optimizer, lr in ((self.muon, settings.muon_lr), (self.adam, settings.lr)):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * factor
         frozen = settings.freeze_encoder_at is not None and self.steps_done >= settings.freeze_encoder_at
         pixels = self._crops()
         if self.steps_done == 0:
@@ -89,10 +92,11 @@ class CodecTrainee:
         losses = reconstruction_losses(output.float(), pixels)
         loss = losses["l1"] + 4.0 * losses["mse"] + settings.edge_weight * losses["edges"]
         loss = loss + settings.pull * (latents - grid.detach()).square().mean()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.codec.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.codec.parameters(), 1.0)
-        self.optimizer.step()
+        self.adam.step()
+        self.muon.step()
         self.ema.update(self.codec)
         self.steps_done += 1
         psnr = -10 * torch.log10(losses["mse"].detach())
@@ -112,7 +116,8 @@ class CodecTrainee:
     def state_dict(self) -> dict[str, Any]:
         return {
             "codec": self.codec.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "adam": self.adam.state_dict(),
+            "muon": self.muon.state_dict(),
             "ema": self.ema.state_dict(),
             "generator": generator_state(self.generator),
             "steps_done": self.steps_done,
@@ -120,7 +125,8 @@ class CodecTrainee:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.codec.load_state_dict(state["codec"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.adam.load_state_dict(state["adam"])
+        self.muon.load_state_dict(state["muon"])
         self.ema.load_state_dict(state["ema"])
         self.generator.set_state(state["generator"])
         self.steps_done = int(state["steps_done"])
@@ -135,6 +141,16 @@ class CodecTrainee:
 
     def settings_dict(self) -> dict[str, Any]:
         return {"model": self.config.to_dict(), "run": asdict(self.settings)}
+
+
+def split_parameters(codec: VQGAN) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The filters between channels, for Muon, and the rest: biases, norms, and what touches pixels or codes."""
+    ends = (codec.encoder.conv_in, codec.decoder.conv_out, codec.quant_conv, codec.post_quant_conv)
+    at_ends = {id(end.weight) for end in ends}
+    trained = [p for p in codec.parameters() if p.requires_grad]
+    filters = [p for p in trained if p.ndim == 4 and id(p) not in at_ends]
+    chosen = {id(p) for p in filters}
+    return filters, [p for p in trained if id(p) not in chosen]
 
 
 @torch.no_grad()

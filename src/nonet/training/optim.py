@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -65,6 +66,57 @@ class _Swapped(AbstractContextManager[None]):
 
     def __exit__(self, *exc: object) -> None:
         self._exchange()
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised (Muon, Jordan et al. 2024), for matrices and convolution filters.
+
+    A filter counts as the matrix (out, in * height * width). Updates are scaled to the size of AdamW's (Liu et al.
+    2025), so one learning rate serves both. torch's own class takes matrices only and works in bfloat16, which is
+    a hundred times slower on a CPU without instructions for it.
+    """
+
+    def __init__(
+        self, params: Sequence[nn.Parameter], lr: float, weight_decay: float = 0.0, momentum: float = 0.95
+    ) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                state = self.state[p]
+                if not state:
+                    state["momentum"] = torch.zeros_like(p)
+                state["momentum"].lerp_(p.grad, 1 - group["momentum"])
+                blend = p.grad.lerp(state["momentum"], group["momentum"])
+                update = orthogonalised(blend.reshape(p.shape[0], -1))
+                rate = group["lr"] * 0.2 * max(update.shape) ** 0.5
+                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update.reshape(p.shape), alpha=-rate)
+
+
+def orthogonalised(matrix_MN: Tensor, steps: int = 5) -> Tensor:
+    """The nearest matrix with all singular values about 1, by Newton-Schulz iteration (quintic, Jordan's weights).
+
+    Every step multiplies from the left by a polynomial of the Gram matrix, so the steps run on that small square
+    matrix alone and meet the long one only at the end.
+    """
+    a, b, c = 3.4445, -4.775, 2.0315
+    x = matrix_MN.float()
+    tall = x.shape[0] > x.shape[1]
+    x = x.mT if tall else x
+    x = x / (x.norm() + 1e-7)
+    gram = x @ x.mT
+    identity = torch.eye(len(gram), device=x.device)
+    total = identity
+    for _ in range(steps):
+        factor = torch.addmm(b * gram + a * identity, gram, gram, alpha=c)
+        total = factor @ total
+        gram = factor @ gram @ factor
+    x = total @ x
+    return (x.mT if tall else x).to(matrix_MN.dtype)
 
 
 def has_fast_bf16(device: torch.device) -> bool:

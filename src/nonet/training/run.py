@@ -62,6 +62,12 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
+def read_run_config(state: dict[str, Any]) -> dict[str, Any]:
+    """The config with which a state was made."""
+    values: dict[str, Any] = json.loads(state["config"])
+    return values
+
+
 class Run:
     """Drives a `Trainee` in a folder.
 
@@ -96,7 +102,7 @@ class Run:
 
     def _resume(self) -> None:
         state = load_state(self.state_path)
-        before, now = json.loads(state["config"]), json.loads(json.dumps(self.config))
+        before, now = read_run_config(state), json.loads(json.dumps(self.config))
         for part in (before, now):
             for free in FREE_SETTINGS:
                 part.get("run", {}).pop(free, None)
@@ -172,4 +178,4 @@ class Run:
 
 
 # Settings of the [run] table that may change between slices of one run.
-FREE_SETTINGS = ("total_steps", "seed_note")
+FREE_SETTINGS = ("total_steps", "freeze_encoder_at")

@@ -26,7 +26,7 @@ from nonet.model.memory import PictureMemory, lay
 from nonet.model.recollect import Query, placed_thing, query_text, remember
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
 from nonet.model.vqgan import VQGAN
-from nonet.training.optim import EMA, generator_state, precision, schedule
+from nonet.training.optim import EMA, Muon, generator_state, precision, schedule
 from nonet.training.sheets import grid_sheet
 from nonet.training.textside import TextSide
 
@@ -214,9 +214,7 @@ def make_optimizers(decoder: ImageDecoder, settings: Seq2SeqSettings) -> list[to
     matrices = [p for p in decoder.layers.parameters() if p.ndim == 2]
     inside = {id(p) for p in matrices}
     others = [p for p in decoder.parameters() if id(p) not in inside and p.requires_grad]
-    muon = torch.optim.Muon(
-        matrices, lr=settings.muon_lr, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = Muon(matrices, lr=settings.muon_lr, weight_decay=settings.weight_decay)
     adam = torch.optim.AdamW(others, lr=settings.lr, betas=(0.9, 0.95), weight_decay=settings.weight_decay)
     return [muon, adam]
 
