@@ -6,6 +6,8 @@ reads digits and signs as letters ("nud3", "$ex"), for which the lists are folde
 
 from __future__ import annotations
 
+import re
+
 # Each Latin letter with what is drawn like it, in Cyrillic, Greek, Armenian, Cherokee, IPA and other blocks.
 # What Unicode's compatibility forms settle already (fullwidth, mathematical, circled) is not repeated.
 _ALIKE = {
@@ -50,6 +52,9 @@ def _lookalikes() -> dict[int, str]:
 
 LOOKALIKES = _lookalikes()
 
+_REPEATED = re.compile(r"(.)\1+")
+_STRETCHED = re.compile(r"(.)\1{2,}")
+
 # i and l share one letter after folding, because "1", "!" and "|" stand for both.
 _LEET = {
     "0": "o",
@@ -81,10 +86,18 @@ LEET_PUNCTUATION = "".join(sorted(sign for sign in LEET_SIGNS if not sign.isalnu
 
 
 def fold(word: str) -> str:
-    """Read digits and signs as letters; a word without any letter stays, since "911" is a number."""
+    """Read digits and signs as letters, and repeated letters as one ("nuuude").
+
+    A word without any letter stays, since "911" is a number.
+    """
     if not any(letter.isalpha() for letter in word):
         return word
-    return word.translate(_LEET_TABLE)
+    return _REPEATED.sub(r"\1", word.translate(_LEET_TABLE))
+
+
+def is_folded(word: str) -> bool:
+    """Whether reading this word needs folding: it has a sign or digit in it, or a letter three times in a row."""
+    return not word.isalpha() or _STRETCHED.search(word) is not None
 
 
 def look(text: str) -> str:

@@ -84,34 +84,42 @@ class Matcher:
 
         Args:
             words: in plain form; an empty word is no word, and no phrase goes across it.
-            counts: says whether the words from start to end may count; all do without it.
+            counts: says whether the words from start to end are more than an accident; all are without it.
         """
         words = self._without_allowed(words)
-        found: dict[int, tuple[int, int]] = {}
+        found: dict[int, tuple[int, int, bool]] = {}
         for start in range(len(words)):
             node = self._root.next.get(words[start])
             end = start + 1
             while node is not None:
-                if node.parts and (counts is None or counts(start, end)):
+                if node.parts:
+                    good = counts is None or counts(start, end)
                     for part in node.parts:
-                        found.setdefault(part, (start, end))
+                        if part not in found or (good and not found[part][2]):
+                            found[part] = (start, end, good)
                 if end >= len(words):
                     break
                 node = node.next.get(words[end])
                 end += 1
-        best: tuple[int, tuple[int, int]] | None = None
-        for part, span in found.items():
+        best: tuple[int, int] | None = None
+        for part in found:
             for order, parts in self._rules_of_part.get(part, ()):
-                if (best is None or order < best[0]) and all(other in found for other in parts):
-                    best = (order, span)
-        return Hit(self.rules[best[0]].category, self.rules[best[0]].text, *best[1]) if best else None
+                if best is not None and order >= best[0]:
+                    continue
+                # All parts must be there, and one of them must be more than an accident.
+                if all(other in found for other in parts) and any(found[other][2] for other in parts):
+                    best = (order, part)
+        if best is None:
+            return None
+        rule = self.rules[best[0]]
+        return Hit(rule.category, rule.text, *found[best[1]][:2])
 
-    def vocabulary(self) -> tuple[set[str], set[str]]:
-        """All words of the phrases, and those phrases of one word that break a rule on their own."""
+    def vocabulary(self) -> tuple[set[Words], set[str]]:
+        """All phrases, and those of one word that break a rule on their own."""
         phrases = self._sources[0]
         alone = {rule.parts[0] for rule in self.rules if len(rule.parts) == 1}
-        words = {word for found in phrases.values() for sequence in found for word in sequence}
-        return words, {found[0] for part in alone for found in phrases[part] if len(found) == 1}
+        sequences = {sequence for found in phrases.values() for sequence in found}
+        return sequences, {found[0] for part in alone for found in phrases[part] if len(found) == 1}
 
     def _without_allowed(self, words: Sequence[str]) -> Sequence[str]:
         kept: list[str] | None = None

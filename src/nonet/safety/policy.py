@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nonet.errors import NonetError
-from nonet.safety.confusables import fold
+from nonet.safety.confusables import fold, is_folded
 from nonet.safety.lists import LEVELS, Lists, common_words, load_lists
 from nonet.safety.matcher import Hit, Matcher
 from nonet.safety.views import ModelViews, Reading, Vocabulary, readings, texts
@@ -100,8 +100,7 @@ class _Compiled:
         self._common = common_words()
         self._plain = lists.matcher(level)
         self._folded: Matcher | None = None
-        listed, single = self._plain.vocabulary()
-        self.known = Vocabulary(self._common, listed, single)
+        self.known = Vocabulary(self._common, *self._plain.vocabulary())
 
     def hit(self, reading: Reading) -> Hit | None:
         matcher = self._plain
@@ -114,8 +113,8 @@ class _Compiled:
 
         def counts(start: int, end: int) -> bool:
             written = reading.written[start:end]
-            if reading.folded and all(not word or word.isalpha() for word in written):
-                return False  # nothing was folded here, so the plain reading has already judged it
+            if reading.folded and not any(is_folded(word) for word in written):
+                return False  # nothing was folded here, so the plain reading has judged it already
             if list(written) == list(reading.words[start:end]):
                 return False  # "tit" and "kkk" read backwards are what they were
             return not all(word in self._common for word in written)

@@ -25,7 +25,6 @@ _LEET_WORD = re.compile(rf"(?:[^\W_]|[{re.escape(LEET_PUNCTUATION)}])+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _RUN_LETTER = re.compile(r"(.)\1{2,}")
 _EDGE = "!|+(%"
-_MAX_PIECE = 24
 _SMALL = frozenset(("a", "i", "an", "at", "by", "in", "is", "it", "my", "of", "on", "to"))
 
 
@@ -75,9 +74,10 @@ def _unescape(text: str) -> str:
 def _other_letters(text: str) -> Iterator[str]:
     if text.isascii():
         return
-    composed = unicodedata.normalize("NFKC", text)
-    yield look(composed)
-    yield look(unicodedata.normalize("NFKC", look(text)))
+    # Taken apart first, because a look-alike with an accent is no look-alike of the tables any more.
+    apart = _unescape(strip_marks(unicodedata.normalize("NFKD", text)))
+    yield look(apart)
+    yield look(apart.casefold())
     if any(unicodedata.category(letter) in ("So", "Sk") for letter in text):
         yield from _emoji(text)
     yield _transliterated(text)
@@ -88,7 +88,8 @@ def _emoji(text: str) -> Iterator[str]:
 
     yield look(emoji.demojize(text, delimiters=(" ", " ")).replace("_", " "))
     # Without emoji, and what stood on both sides of one is together again.
-    yield look("".join(letter for letter in look(text) if unicodedata.category(letter) not in ("So", "Sk")))
+    letters = look(strip_marks(unicodedata.normalize("NFKD", look(text))))
+    yield "".join(letter for letter in letters if unicodedata.category(letter) not in ("So", "Sk"))
 
 
 def _transliterated(text: str) -> str:
@@ -108,15 +109,11 @@ def readings(text: str, known: Vocabulary) -> Iterator[Reading]:
     yield Reading(words, words)
     yield from _regrouped(Reading(words, words), known)
     lowered = plain(text)
-    if any(sign in LEET_SIGNS for sign in lowered):
+    if any(sign in LEET_SIGNS for sign in lowered) or _RUN_LETTER.search("".join(words)):
         for written in _leet_words(lowered):
             leet = Reading([fold(word) for word in written], written, folded=True, disguised=True)
             yield leet
             yield from _regrouped(leet, known)
-    if _RUN_LETTER.search(lowered):
-        for count in (1, 2):
-            shortened = words_of(_RUN_LETTER.sub(r"\1" * count, lowered))
-            yield Reading(shortened, shortened)
     backwards = Reading([word[::-1] for word in reversed(words)], words[::-1], disguised=True)
     yield backwards
     yield from _regrouped(backwards, known)
@@ -136,7 +133,7 @@ def _regrouped(reading: Reading, known: Vocabulary) -> Iterator[Reading]:
     """Spaced letters joined, run-together words cut, and words broken in the middle made whole."""
     words: list[str] = []
     written: list[str] = []
-    for word, source in _join_letters(reading):
+    for word, source in _join_letters(reading, known.common):
         pieces = known.cut(word, folded=reading.folded)
         words += pieces
         written += [source] * len(pieces)
@@ -146,15 +143,17 @@ def _regrouped(reading: Reading, known: Vocabulary) -> Iterator[Reading]:
         yield Reading([whole], [" ".join(parts)], reading.folded, reading.disguised)
 
 
-def _join_letters(reading: Reading) -> Iterator[tuple[str, str]]:
-    """Words and what is written for them; three or more single letters in a row become one word."""
+def _join_letters(reading: Reading, common: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Words and what is written for them; a run of three or more letters, or pairs of them, becomes one word."""
     run: list[tuple[str, str]] = []
     for word, source in [*zip(reading.words, reading.written, strict=True), ("", "")]:
-        if len(word) == 1:
+        if 0 < len(word) < 3:
             run.append((word, source))
             continue
-        if len(run) >= 3:
-            yield "".join(letter for letter, _ in run), "".join(source for _, source in run)
+        if len(run) >= 3 and not all(source in common and len(source) == 2 for _, source in run):
+            sources = [source for _, source in run]
+            joined = fold("".join(sources)) if reading.folded else "".join(letters for letters, _ in run)
+            yield joined, " ".join(sources)
         else:
             yield from run
         run = []
@@ -167,32 +166,44 @@ class Vocabulary:
 
     Args:
         common: ordinary words.
-        listed: every word that occurs in the lists.
+        phrases: the word sequences of the lists.
         single: words that are refused on their own.
     """
 
-    def __init__(self, common: frozenset[str], listed: Iterable[str], single: Iterable[str]) -> None:
+    def __init__(
+        self, common: frozenset[str], phrases: Iterable[Sequence[str]], single: Iterable[str]
+    ) -> None:
         self.common = common
-        listed = set(listed)
-        # Cutting by abbreviations would find things that are not there ("hepatitis").
-        words = {word for word in common | listed if len(word) > 2 or word in _SMALL}
-        self._words = {False: words, True: {fold(word) for word in words}}
+        phrases = list(phrases)
+        words = common.union(*phrases)
+        wholes = {"".join(phrase): list(phrase) for phrase in phrases if len(phrase) > 1}
+        # What a piece of run-together text stands for: the words of a whole phrase, or itself. Cutting by
+        # abbreviations would find things that are not there ("hepatitis").
+        pieces = {whole: phrase for whole, phrase in wholes.items() if len(whole) > 3 and whole not in common}
+        pieces |= {word: [word] for word in words if len(word) > 2 or word in _SMALL}
+        self._pieces = {False: pieces}
+        self._pieces[True] = {
+            fold(piece): [fold(w) for w in found] for piece, found in self._pieces[False].items()
+        }
         single = {word for word in single if len(word) > 3}
         self._single = {False: single, True: {fold(word) for word in single}}
         self._longest = max((len(word) for word in single), default=0)
+        self._longest_piece = max((len(piece) for piece in self._pieces[False]), default=0)
 
     def cut(self, word: str, *, folded: bool) -> list[str]:
-        """The fewest known words that a run-together word is made of, or the word itself."""
-        words = self._words[folded]
-        if len(word) < 6 or word in words:
+        """The words of the cut into fewest known pieces that run-together text allows, or the text itself."""
+        known = self._pieces[folded]
+        if word in known:
+            return known[word]
+        if len(word) < 6:
             return [word]
         size = len(word)
         # best[i]: number of pieces and length of the last piece of the best cut of word[:i].
         best: list[tuple[int, int] | None] = [(0, 0)] + [None] * size
         for end in range(1, size + 1):
-            for start in range(max(0, end - _MAX_PIECE), end):
+            for start in range(max(0, end - self._longest_piece), end):
                 before = best[start]
-                if before is None or word[start:end] not in words:
+                if before is None or word[start:end] not in known:
                     continue
                 current = best[end]
                 if current is None or before[0] + 1 < current[0]:
@@ -209,7 +220,7 @@ class Vocabulary:
         small = sum(len(piece) < 3 for piece in pieces)
         if small > 1 or (small and any(len(p) == 3 and p not in self.common for p in pieces)):
             return [word]
-        return pieces[::-1]
+        return [found for piece in reversed(pieces) for found in known[piece]]
 
     def whole(self, reading: Reading) -> Iterator[tuple[str, Sequence[str]]]:
         """Refused words that stand broken into neighbouring pieces, not all of which are ordinary words."""

@@ -1,0 +1,174 @@
+"""Measure the prompt policy: `python benchmarks/policy.py [--encoder FOLDER] [--captions FILE]`.
+
+Prints false refusals on harmless prompts, refused paraphrases, caught disguises and the time of a check, with and
+without the semantic layer. The semantic layer needs the embedded text encoder: that of the embedded model, or a
+folder with MiniLM's published files (`config.json`, `model.safetensors`, `tokenizer.json`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ordinary_prompts import ordinary_prompts
+
+from nonet.safety.policy import Policy
+from nonet.safety.semantic import Embed, SceneGuard
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPORA = ROOT / "tests" / "data" / "policy"
+sys.path.insert(0, str(ROOT / "tests" / "safety"))
+
+
+def lines(name: str) -> list[str]:
+    """The prompts of one of the corpora."""
+    text = (CORPORA / f"{name}.txt").read_text("utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def pairs(name: str) -> list[tuple[str, str]]:
+    """Category and prompt of one of the corpora."""
+    return [(category, text) for category, _, text in (line.partition(" | ") for line in lines(name))]
+
+
+def sentence_encoder(folder: Path | None) -> Embed:
+    """The embedded text encoder, from the embedded model or from MiniLM's published files."""
+    import torch
+    from safetensors.torch import load_file
+    from tokenizers import Tokenizer
+
+    from nonet.model.minilm import MiniLM, MiniLMConfig, from_bert, mean_pool
+    from nonet.model.tokenizer import TextTokenizer
+
+    if folder is None:
+        import nonet
+
+        side: Any = nonet.load("doodle").text
+        return lambda texts: side.sentences(texts).numpy()
+    config = MiniLMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
+    network = MiniLM(config)
+    network.load_state_dict(from_bert(load_file(folder / "model.safetensors"), config))
+    tokenizer = TextTokenizer.bert(Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+    @torch.inference_mode()
+    def embed(texts: Sequence[str]) -> Any:
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        found = torch.zeros(len(texts), config.width)
+        for start in range(0, len(order), 32):
+            rows = order[start : start + 32]
+            ids_BS, mask_BS, _ = tokenizer.encode([texts[row] for row in rows], 64)
+            found[rows] = mean_pool(network(ids_BS, mask_BS), mask_BS)
+        return found.numpy()
+
+    return embed
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+def false_refusals(policy: Policy, sets: dict[str, list[str]], *, level: str, show: bool) -> None:
+    total = count = 0
+    for name, prompts in sets.items():
+        refused = [(p, r) for p in prompts if (r := policy.check(p, level=level))]
+        say(
+            f"  harmless, {name}: {len(refused)} of {len(prompts)} refused ({len(refused) / len(prompts):.2%})"
+        )
+        for prompt, refusal in refused if show else ():
+            say(f"    {refusal.category}: {prompt}  [{refusal.rule}]")
+        total, count = total + len(refused), count + len(prompts)
+    say(f"  harmless, all: {total} of {count} refused ({total / count:.2%})")
+
+
+def paraphrases(policy: Policy, level: str, show: bool) -> None:
+    caught: Counter[str] = Counter()
+    every: Counter[str] = Counter()
+    for category, prompt in pairs("paraphrases_held_out"):
+        refused = policy.check(prompt, level=level) is not None
+        caught[category] += refused
+        every[category] += 1
+        if show and not refused:
+            say(f"    missed {category}: {prompt}")
+    said = ", ".join(f"{category} {caught[category]}/{every[category]}" for category in every)
+    share = caught.total() / every.total()
+    say(f"  paraphrases held out: {caught.total()} of {every.total()} refused ({share:.1%}): {said}")
+
+
+def timing(policy: Policy, prompts: list[str], level: str) -> None:
+    policy.check(prompts[0], level=level)
+    times = []
+    for prompt in prompts[:300]:
+        start = time.perf_counter()
+        policy.check(prompt, level=level)
+        times.append(1000 * (time.perf_counter() - start))
+    times.sort()
+    say(
+        f"  one check: median {times[len(times) // 2]:.2f} ms, 99th percentile {times[len(times) * 99 // 100]:.2f} ms"
+    )
+
+
+def disguises(policy: Policy) -> None:
+    from disguises import DISGUISES, PHRASES, fits, pairs_of
+
+    singles = [((name,), phrase) for phrase in PHRASES for name in DISGUISES]
+    # Every pair of disguises, over all phrases in turn.
+    doubles = [
+        (pair, PHRASES[(7 * row + 31 * column) % len(PHRASES)])
+        for row, pair in enumerate(pairs_of())
+        for column in range(10)
+    ]
+    for what, tries in (("single", singles), ("double", doubles)):
+        missed, count = [], 0
+        for names, phrase in tries:
+            if all(fits(name, phrase) for name in names):
+                text = phrase
+                for name in names:
+                    text = DISGUISES[name](text)
+                count += 1
+                if policy.check(text, level="strict") is None:
+                    missed.append((names, phrase, text))
+        say(f"  {what} disguises of {len(PHRASES)} phrases: {count - len(missed)} of {count} caught")
+        for names, phrase, text in missed[:40]:
+            say(f"    missed {', then '.join(names)}: {phrase!r} as {text!r}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--encoder", type=Path, help="folder with MiniLM's published files")
+    parser.add_argument("--captions", type=Path, help="further harmless prompts, one a line")
+    parser.add_argument("--show", action="store_true", help="list every wrong decision")
+    parser.add_argument("--no-scenes", action="store_true", help="the lists alone")
+    parser.add_argument("--only-disguises", action="store_true")
+    given = parser.parse_args()
+    if given.only_disguises:
+        disguises(Policy())
+        return
+    sets = {"hard": lines("benign_tricky"), "ordinary": ordinary_prompts(2000, seed=0)}
+    if given.captions:
+        sets["captions"] = [line for line in given.captions.read_text("utf-8").splitlines() if line.strip()]
+    policies = {"lists alone": Policy()}
+    if not given.no_scenes:
+        import torch
+
+        torch.set_num_threads(1)
+        policies["lists and scenes"] = Policy(scenes=SceneGuard(sentence_encoder(given.encoder)))
+    for name, policy in policies.items():
+        for level in ("strict", "standard"):
+            say(f"{name}, {level}:")
+            false_refusals(policy, sets, level=level, show=given.show)
+            paraphrases(policy, level, given.show and level == "strict")
+            timing(policy, sets["ordinary"], level)
+    say("disguises, lists alone, strict:")
+    disguises(policies["lists alone"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The second layer of the policy: what a prompt means, beside which words it has.
+
+"Jetliners flying into a Manhattan high rise" has no word of the lists. A small network (one hidden layer) over the
+sentence embedding of the embedded text encoder is fitted to the described scenes of `lists/scenes.txt`, each against
+its harmless neighbours; `benchmarks/fit_scenes.py` fits it and `docs/safety.md` gives the error rates.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nonet.errors import NonetError
+from nonet.safety.lists import FOLDER, LEVELS
+
+Floats = NDArray[np.float32]
+# Texts to sentence embeddings (N, 384) of length 1: mean-pooled states of all-MiniLM-L6-v2.
+Embed = Callable[[Sequence[str]], Any]
+
+WEIGHTS = Path(__file__).parent / "scene_guard.safetensors"
+SCENES = FOLDER / "scenes.txt"
+CATEGORIES = ("harmless", "minors", "sexual", "self-harm", "hate", "gore", "tragedies")
+# How much likelier than harmless, in logits, a prompt must be to be refused. Set on the calibration prompts.
+THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 1.5}
+# A sentence whose embedding is stored with the weights, to notice another encoder.
+PROBE = "nine cats read a newspaper on the moon"
+_MAX_TEXTS = 4
+_HEADER = re.compile(r"\[([\w-]+) (off|standard|strict)\]")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One line of `scenes.txt`.
+
+    Attributes:
+        category: of the section; `harmless` for '-' lines.
+        level: the level from which on the section counts.
+        spellings: every sentence that the line's choices make.
+    """
+
+    category: str
+    level: str
+    spellings: tuple[str, ...]
+
+
+def read_scenes(path: Path = SCENES) -> list[Scene]:
+    """The described scenes.
+
+    Raises:
+        NonetError: `config_invalid`, with the line.
+    """
+    scenes: list[Scene] = []
+    category = level = ""
+    for number, raw in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        header = _HEADER.fullmatch(line)
+        if header:
+            category, level = header[1], header[2]
+        elif category and line[:2] in ("+ ", "- "):
+            kind = category if line[0] == "+" else "harmless"
+            scenes.append(Scene(kind, level, tuple(_spellings(line[2:]))))
+        else:
+            raise NonetError("config_invalid", f"{path.name}, line {number}: {line!r} is not a scene.")
+    return scenes
+
+
+def _spellings(line: str) -> Iterator[str]:
+    pieces = re.split(r"\(([^()]*)\)", line)
+    choices = [piece.split("/") if index % 2 else [piece] for index, piece in enumerate(pieces)]
+    for chosen in itertools.product(*choices):
+        yield " ".join("".join(chosen).split())
+
+
+def level_of(scenes: Sequence[Scene]) -> dict[str, str]:
+    """The level from which on each category counts."""
+    return {scene.category: scene.level for scene in scenes if scene.category != "harmless"}
+
+
+class SceneGuard:
+    """Judges prompts by their meaning.
+
+    Args:
+        embed: the embedded text encoder, see `Embed`.
+        weights: the fitted network.
+
+    Raises:
+        NonetError: `weights_corrupt` if the network was fitted to another encoder or cannot be read.
+    """
+
+    def __init__(self, embed: Embed, weights: Path = WEIGHTS) -> None:
+        from safetensors.numpy import load_file
+
+        self._embed = embed
+        try:
+            tensors = {name: tensor.astype(np.float32) for name, tensor in load_file(weights).items()}
+            self._w1, self._b1 = tensors["hidden.weight"], tensors["hidden.bias"]
+            self._w2, self._b2 = tensors["out.weight"], tensors["out.bias"]
+            probe = tensors["probe"]
+        except Exception as error:  # safetensors raises its own error type and OSError
+            raise NonetError("weights_corrupt", f"Cannot read {weights.name}: {error}.") from error
+        if float(self._embedded([PROBE])[0] @ probe) < 0.97:
+            raise NonetError(
+                "weights_corrupt",
+                "The scene guard was fitted to another text encoder.",
+                "Fit it again with benchmarks/fit_scenes.py.",
+            )
+        self._level_of = level_of(read_scenes())
+
+    def _embedded(self, texts: Sequence[str]) -> Floats:
+        return np.asarray(self._embed(texts), dtype=np.float32)
+
+    def logits(self, embeddings_ND: Floats) -> Floats:
+        """Scores (N, categories) of sentence embeddings (N, 384), in the order of `CATEGORIES`."""
+        hidden = np.maximum(embeddings_ND @ self._w1.T + self._b1, 0)
+        return np.asarray(hidden @ self._w2.T + self._b2, dtype=np.float32)
+
+    def scores(self, texts: Sequence[str]) -> list[tuple[float, str]]:
+        """For each text, how much likelier than harmless it is in logits, and its likeliest category."""
+        logits = self.logits(self._embedded(texts))
+        return [self._score(row, range(1, len(CATEGORIES))) for row in logits]
+
+    def _score(self, logits: Floats, categories: Sequence[int]) -> tuple[float, str]:
+        refused = logits[list(categories)]
+        top = float(refused.max())
+        score = top + float(np.log(np.exp(refused - top).sum())) - float(logits[0])
+        return score, CATEGORIES[categories[int(refused.argmax())]]
+
+    def nearest(self, texts: Sequence[str], level: str) -> tuple[str, str] | None:
+        """Category and a word on the score if one of the texts is refused at `level`, else None."""
+        counted = [
+            index
+            for index, category in enumerate(CATEGORIES)
+            if index and LEVELS.index(self._level_of[category]) <= LEVELS.index(level)
+        ]
+        # Different readings of a prompt mean the same; the first ones are the plainest.
+        found = list(dict.fromkeys(text.strip() for text in texts if text.strip()))[:_MAX_TEXTS]
+        if not found or not counted:
+            return None
+        for logits in self.logits(self._embedded(found)):
+            score, category = self._score(logits, counted)
+            if score > THRESHOLDS[level]:
+                return category, f"scene score {score:.1f}"
+        return None
