@@ -28,11 +28,11 @@ def recorder(monkeypatch: pytest.MonkeyPatch, target: str, result: Any = None) -
     return calls
 
 
-def test_fetch_takes_all_that_a_build_needs(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+def test_fetch_takes_all_sources(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     calls = recorder(monkeypatch, "nonet.data.fetch.fetch", {"emojibase": Path("file.tgz")})
     assert main(["data", "fetch", "--cache", "here"]) == 0
     chosen, cache, _, _ = calls[0]
-    assert [source.name for source in chosen] == [source.name for source in SOURCES if source.needed]
+    assert [source.name for source in chosen] == [source.name for source in SOURCES]
     assert cache == Path("here")
     assert capsys.readouterr().out == "emojibase\tfile.tgz\n"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,41 @@ import pytest
 
 from nonet.cli import main
 
+TESTS = Path(__file__).resolve().parent.parent
 Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def _empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+
+
+@pytest.mark.usefixtures("_empty_cache")
+def test_models_lists_what_is_here_and_how_to_get_the_rest(capsys: Output) -> None:
+    assert main(["models", "--json"]) == 0
+    found = {model["name"]: model for model in json.loads(capsys.readouterr().out)}
+    assert list(found) == ["doodle", "mini", "mega"]
+    assert not found["mini"]["here"]
+    assert main(["models"]) == 0
+    out = capsys.readouterr().out
+    assert "mini: DALL-E Mini v1" in out
+    assert "Apache-2.0" in out
+    assert "nonet pull mini" in out
+
+
+def test_convert_writes_a_folder_that_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = TESTS / "data" / "golden" / "dalle-mini-small" / "dalle"
+    assert main(["convert", str(small), "ours", "--storage", "float16"]) == 0
+    assert capsys.readouterr().out == "ours\n"
+    assert Path("ours", "config.json").is_file()
+    assert main(["convert", str(small), "ours"]) == 2
+    assert capsys.readouterr().err.startswith("error: output_unwritable: ")
+    assert main(["convert", str(small), "theirs", "--to", "pickle"]) == 2
+    assert capsys.readouterr().err.startswith("error: setting_invalid: ")
+    assert not Path("theirs").exists()
 
 
 def test_pull_reports_bytes_and_prints_the_folder(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:

@@ -27,7 +27,9 @@ app = typer.Typer(
 )
 app.command("draw")(draw.draw)
 app.add_typer(data.app, name="data")
+app.command("models")(models.models)
 app.command("pull")(models.pull)
+app.command("convert")(models.convert)
 
 
 def _version(wanted: bool) -> None:

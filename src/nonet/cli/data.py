@@ -36,7 +36,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print results and errors o
 def fetch(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(help="Names of sources. Default: all that a build needs.", show_default=False),
+        typer.Argument(help="Names of sources. Default: all.", show_default=False),
     ] = None,
     cache: Cache = None,
     quiet: Quiet = False,
@@ -155,7 +155,7 @@ def _sources(names: list[str] | None) -> Sequence[Source]:
     from nonet.data.sources import SOURCES
 
     if not names:
-        return [source for source in SOURCES if source.needed]
+        return SOURCES
     by_name = {source.name: source for source in SOURCES}
     unknown = [name for name in names if name not in by_name]
     if unknown:
