@@ -1,4 +1,4 @@
-"""Unpacking what package managers deliver (.deb, .tgz, .whl) without installing anything."""
+"""Unpacking what package managers deliver (.deb, .tgz, .tar.xz, .whl) without installing anything."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _unpack(archive: Path, folder: Path) -> None:
             raise ValueError("zstd-compressed packages need a newer Python")
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             tar.extractall(folder, filter="data")
-    elif archive.suffix in (".tgz", ".gz"):
+    elif archive.suffix in (".tgz", ".gz", ".xz"):
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
     elif archive.suffix in (".whl", ".zip"):

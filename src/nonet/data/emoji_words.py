@@ -226,6 +226,11 @@ class EmojiWords:
         for name in names:
             self._by_name.setdefault(name.replace("-", ""), code)
 
+    def labels(self) -> frozenset[str]:
+        """Every label in use, and the names that may stand for one."""
+        used = [emoji for emoji in self._by_code.values() if emoji is not None]
+        return frozenset(name for emoji in used for name in (emoji.label, *emoji.names))
+
     def by_code(self, code: str) -> Emoji | None:
         """The emoji of code points such as "1f34e" or "1f469-200d-1f33e"; None when unknown, variant or dropped."""
         return self._by_code.get(_code(code))

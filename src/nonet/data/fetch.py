@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -13,13 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nonet.data.archives import unpack
+from nonet.data.clients import SUFFIXES, deliver
 from nonet.data.sources import SOURCES, Source, source_named
 from nonet.errors import NonetError
 from nonet.files import atomic_write
 
 Report = Callable[[str, int, int], None]
-_SUFFIXES = {"apt": ".deb", "npm": ".tgz", "pip": ".whl"}
-_TIMEOUT_SECONDS = 1800
 
 
 def cache_folder() -> Path:
@@ -38,7 +36,7 @@ def cache_folder() -> Path:
 
 def downloaded(source: Source, cache: Path) -> Path | None:
     """The finished, checked file of a source, or None. Only files with a seal of their checksum count."""
-    for path in sorted((cache / "downloads").glob(f"{source.name}-*{_SUFFIXES[source.kind]}")):
+    for path in sorted((cache / "downloads").glob(f"{source.name}-*{SUFFIXES[source.kind]}")):
         if _seal(path).is_file():
             return path
     return None
@@ -53,7 +51,7 @@ def unpacked(name: str, cache: Path) -> Path:
     path = downloaded(source_named(name), cache)
     if path is None:
         raise NonetError("data_missing", f"Source {name} is not in {cache}.", "Run `nonet data fetch` first.")
-    return unpack(path, cache / "unpacked" / path.stem)
+    return unpack(path, cache / "unpacked" / path.name.split(".")[0])
 
 
 def version_in_cache(source: Source, cache: Path) -> str:
@@ -93,7 +91,7 @@ def adopt(source: Source, file: Path, cache: Path) -> Path:
     """
     digest = sha256_of(file)
     if digest != source.sha256:
-        if source.kind != "apt":
+        if not source.kind.startswith("apt"):
             raise NonetError(
                 "fetch_failed",
                 f"{source.package} {source.version} has checksum {digest[:12]}..., not {source.sha256[:12]}....",
@@ -105,7 +103,7 @@ def adopt(source: Source, file: Path, cache: Path) -> Path:
             "counts and captions may differ a little.",
             stacklevel=3,
         )
-    target = cache / "downloads" / f"{source.name}-{digest[:12]}{_SUFFIXES[source.kind]}"
+    target = cache / "downloads" / f"{source.name}-{digest[:12]}{SUFFIXES[source.kind]}"
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(file, target)
     with atomic_write(_seal(target)) as stream:
@@ -127,67 +125,11 @@ def _fetch_one(source: Source, cache: Path) -> Path:
     downloads = cache / "downloads"
     downloads.mkdir(parents=True, exist_ok=True)
     # A file that was put there by hand, or by a run that stopped before sealing it, is used when it is the right one.
-    for path in sorted(downloads.glob(f"{source.name}-*{_SUFFIXES[source.kind]}")):
+    for path in sorted(downloads.glob(f"{source.name}-*{SUFFIXES[source.kind]}")):
         if sha256_of(path) == source.sha256:
             return adopt(source, path, cache)
     work = Path(tempfile.mkdtemp(prefix=".fetch-", dir=downloads))
     try:
-        _run(_command(source, exact=True), source, work) or _run(_command(source, exact=False), source, work)
-        found = sorted(work.glob(f"*{_SUFFIXES[source.kind]}"))
-        if not found:
-            raise _failure(source, "the client delivered no file")
-        return adopt(source, found[0], cache)
+        return adopt(source, deliver(source, work), cache)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _command(source: Source, exact: bool) -> list[str]:
-    """The client's command; `exact` asks for the recorded version (Debian mirrors drop old ones)."""
-    if source.kind == "apt":
-        return ["apt-get", "download", f"{source.package}={source.version}" if exact else source.package]
-    if source.kind == "npm":
-        return ["npm", "pack", "--silent", f"{source.package}@{source.version}"]
-    pinned = f"{source.package}=={source.version}"
-    return [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--dest",
-        ".",
-        pinned,
-    ]
-
-
-def _run(command: list[str], source: Source, work: Path) -> bool:
-    """Run a client in `work`; False where an apt package's recorded version is gone and another may be tried."""
-    if shutil.which(command[0]) is None:
-        raise NonetError(
-            "fetch_failed",
-            f"{source.name} needs the command {command[0]}, which is not installed.",
-            f"Install it, or put the package {source.package} {source.version} into the cache folder's downloads.",
-        )
-    try:
-        done = subprocess.run(
-            command, cwd=work, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise _failure(source, str(error)) from error
-    if done.returncode == 0:
-        return True
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    reason = lines[-1] if lines else f"exit status {done.returncode}"
-    if source.kind == "apt" and command[-1] != source.package and "not found" in " ".join(lines):
-        return False
-    raise _failure(source, reason)
-
-
-def _failure(source: Source, reason: str) -> NonetError:
-    steps = {
-        "apt": "Check the network and run `apt-get update`, then run the command again.",
-        "npm": "Check the network and that npm can install packages, then run the command again.",
-        "pip": "Check the network and that pip can download packages, then run the command again.",
-    }
-    return NonetError("fetch_failed", f"{source.package}: {reason}.", steps[source.kind])

@@ -27,11 +27,12 @@ class Synset:
 
 @dataclass(slots=True)
 class WordNet:
-    """Nouns by word. Meanings of a word come most frequent first."""
+    """Nouns by word. Meanings of a word come most frequent first; `common` words occur in tagged texts."""
 
     senses: dict[str, tuple[str, ...]]
     synsets: dict[str, Synset]
     exceptions: dict[str, str] = field(default_factory=dict)
+    common: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, folder: str | Path) -> WordNet:
@@ -50,11 +51,17 @@ class WordNet:
                 "data_missing", f"WordNet is not in {folder}.", "Run `nonet data fetch` first."
             ) from error
         senses = {}
+        common = set()
         for line in index.splitlines():
             if line.startswith(" "):
                 continue
             parts = line.split()
-            senses[parts[0].replace("_", " ")] = tuple(parts[-int(parts[2]) :])
+            meanings = int(parts[2])
+            word = parts[0].replace("_", " ")
+            senses[word] = tuple(parts[-meanings:])
+            # The count before the meanings: how many of them were seen in texts.
+            if int(parts[-meanings - 1]) > 0:
+                common.add(word)
         synsets = {}
         for line in data.splitlines():
             if line.startswith(" "):
@@ -68,7 +75,8 @@ class WordNet:
             )
             synsets[parts[0]] = Synset(parts[1], words, above)
         pairs = (line.split() for line in exceptions.splitlines())
-        return cls(senses, synsets, {pair[0]: pair[1].replace("_", " ") for pair in pairs if len(pair) > 1})
+        irregular = {pair[0]: pair[1].replace("_", " ") for pair in pairs if len(pair) > 1}
+        return cls(senses, synsets, irregular, frozenset(common))
 
     def singular(self, word: str) -> str:
         """The noun's base form ("mice" -> "mouse", "glasses" -> "glasses"); the word itself when none is known."""
@@ -101,11 +109,16 @@ class WordNet:
         if synset is None:
             return ()
         base = self.singular(word.lower())
-        names = [name for name in synset.words if name != base]
+        # A name counts when people use it, and use it for this first of all: a "cab" is a taxi, a "hack" is not.
+        names = [
+            name
+            for name in synset.words
+            if name != base and name in self.common and self.synsets[self.senses[name][0]] is synset
+        ]
         for offset in synset.above[:1]:
             parent = self.synsets[offset]
             # Only names that people use for the thing: high up stand "whole" and "instrumentality".
-            if parent.lexfile in _PICTURABLE and self._depth(offset) >= 6:
+            if parent.lexfile in _PICTURABLE and self._depth(offset) >= 7 and parent.words[0] in self.common:
                 names.extend(parent.words[:1])
         plain = [name for name in names if name.replace(" ", "").isalpha() and len(name) <= 24]
         return tuple(dict.fromkeys(plain))[:limit]

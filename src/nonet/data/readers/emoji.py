@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nonet.data.emoji_words import Emoji, EmojiWords, slug
 from nonet.data.pictures import Picture, Style
-from nonet.data.render import ImageFile, SvgText
+from nonet.data.render import ImageFile, SvgFile, SvgText
 
 _SKIN = re.compile(r"(^|-)(light|medium|dark|medium-light|medium-dark)(-skin-tone)?$|skin-tone")
 # Only at the end: "light-bulb" and "dark-cloud" are things.
@@ -99,7 +99,7 @@ def emoji_picture(
     key: str,
     source: str,
     kind: EmojiSet,
-    payload: SvgText | ImageFile,
+    payload: SvgText | SvgFile | ImageFile,
     title: str,
     aliases: list[str],
 ) -> Picture:
