@@ -153,15 +153,24 @@ class Model:
         Raises:
             NonetError: `config_invalid` where the model has no memory.
         """
-        if self.memory is None:
-            raise NonetError("config_invalid", f"The model {self.name} has no picture memory.")
         seeds = [request.seed + index for index in range(request.pictures)]
-        memory_PST, pictures = recollect(
-            self.memory, request.prompt, seeds, self._sentences, empty=self.codebook_size
-        )
-        known = self.memory.sources
+        memory_PST, pictures = self._recollect(request.prompt, seeds)
+        known = self.memory.sources if self.memory is not None else ()
         sources = [[dict(known[n]) for n in dict.fromkeys(found) if n < len(known)] for found in pictures]
         return MemoryPlan(memory_PST.to(self.device), sources)
+
+    def recall(self, prompt: str, seeds: Sequence[int]) -> list[list[int]]:
+        """For each seed the numbers of the pictures that its drawing remembers.
+
+        Raises:
+            NonetError: `config_invalid` where the model has no memory.
+        """
+        return self._recollect(prompt, seeds)[1]
+
+    def _recollect(self, prompt: str, seeds: Sequence[int]) -> tuple[Tensor, list[list[int]]]:
+        if self.memory is None:
+            raise NonetError("config_invalid", f"The model {self.name} has no picture memory.")
+        return recollect(self.memory, prompt, seeds, self._sentences, empty=self.codebook_size)
 
     def _sentences(self, texts: list[str]) -> Tensor:
         # One at a time: in a batch with others a text's embedding could differ in its last bits.

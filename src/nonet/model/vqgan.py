@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -92,7 +93,9 @@ class VQGANConfig:
         known = {f.name for f in fields(cls)}
         tuples = ("ch_mult", "attn_resolutions", "levels")
         try:
-            picked = {k: tuple(v) if k in tuples else v for k, v in values.items() if k in known}
+            picked: dict[str, Any] = {
+                k: tuple(v) if k in tuples else v for k, v in values.items() if k in known
+            }
             return cls(**picked)
         except TypeError as error:
             raise NonetError("config_invalid", f"The codec's config cannot be read: {error}.") from error
@@ -136,7 +139,8 @@ class ResnetBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
-        return h + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+        out: Tensor = h + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+        return out
 
 
 class AttnBlock(nn.Module):
@@ -155,7 +159,8 @@ class AttnBlock(nn.Module):
         h = self.norm(x)
         q, k, v = (p(h).flatten(2).transpose(1, 2) for p in (self.q, self.k, self.v))
         h = F.scaled_dot_product_attention(q, k, v)
-        return x + self.proj_out(h.transpose(1, 2).reshape(batch, channels, height, width))
+        out: Tensor = x + self.proj_out(h.transpose(1, 2).reshape(batch, channels, height, width))
+        return out
 
 
 class Downsample(nn.Module):
@@ -165,7 +170,8 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # The original pads the right and the bottom only.
-        return self.conv(F.pad(x, (0, 1, 0, 1)))
+        out: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
+        return out
 
 
 class Upsample(nn.Module):
@@ -174,7 +180,8 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+        return out
 
 
 class Level(nn.Module):
@@ -182,9 +189,7 @@ class Level(nn.Module):
 
     def __init__(self, channels: list[int], attention: bool, norm: str) -> None:
         super().__init__()
-        self.block = nn.ModuleList(
-            ResnetBlock(a, b, norm) for a, b in zip(channels, channels[1:], strict=False)
-        )
+        self.block = nn.ModuleList(ResnetBlock(a, b, norm) for a, b in pairwise(channels))
         self.attn = nn.ModuleList(AttnBlock(b, norm) for b in channels[1:] if attention)
         self.downsample: nn.Module | None = None
         self.upsample: nn.Module | None = None
@@ -212,7 +217,8 @@ class Middle(nn.Module):
         x = self.block_1(x)
         if self.attn_1 is not None:
             x = self.attn_1(x)
-        return self.block_2(x)
+        out: Tensor = self.block_2(x)
+        return out
 
 
 class PictureEncoder(nn.Module):

@@ -116,7 +116,8 @@ def orthogonalised(matrix_MN: Tensor, steps: int = 5) -> Tensor:
         total = factor @ total
         gram = factor @ gram @ factor
     x = total @ x
-    return (x.mT if tall else x).to(matrix_MN.dtype)
+    result: Tensor = (x.mT if tall else x).to(matrix_MN.dtype)
+    return result
 
 
 def has_fast_bf16(device: torch.device) -> bool:
@@ -125,7 +126,7 @@ def has_fast_bf16(device: torch.device) -> bool:
     On a CPU without AVX512-BF16 or AMX they are a hundred times slower.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     return (
         bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
         and "AVX512" in torch.backends.cpu.get_cpu_capability()

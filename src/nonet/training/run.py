@@ -166,7 +166,7 @@ class Run:
 
     def _note(self, board: SummaryWriter, scalars: dict[str, float], seconds: float) -> None:
         for name, value in scalars.items():
-            board.add_scalar(name, value, self.steps_done)  # type: ignore[no-untyped-call]
+            board.add_scalar(name, value, self.steps_done)
         line = {"step": self.steps_done, "seconds": round(seconds, 3)}
         line |= {k: round(v, 5) for k, v in scalars.items()}
         with (self.folder / "scalars.jsonl").open("a") as stream:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
+from nonet.data.collection import BackgroundRecord, SpriteRecord
 from nonet.data.composer import Composer
 from nonet.data.fetch import cache_folder, fetch
 from nonet.data.sources import source_named
@@ -88,8 +89,9 @@ def make_trainee(
         )
     text = text_side(device)
     if kind == "judge":
-        shape = {k: tuple(v) if isinstance(v, list) else v for k, v in values["model"].items()}
-        return JudgeTrainee(JudgeConfig(**shape), settings_of(JudgeSettings, values), composer, text, device)
+        return JudgeTrainee(
+            judge_config(values["model"]), settings_of(JudgeSettings, values), composer, text, device
+        )
     codec, name = trained_codec(runs / "codec", device)
     memory = whole_memory(sprites, codec, name, text)
     return Seq2SeqTrainee(
@@ -137,6 +139,15 @@ def settings_of(kind: type[Settings], values: dict[str, Any]) -> Settings:
     return kind(**values["run"])
 
 
+def judge_config(values: dict[str, Any]) -> JudgeConfig:
+    """The `[model]` table of a judge."""
+    shape: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    try:
+        return JudgeConfig(**shape)
+    except TypeError as error:
+        raise NonetError("config_invalid", f"The judge's [model] cannot be read: {error}.") from error
+
+
 def text_side(device: torch.device) -> TextSide:
     """The frozen text encoder, fetched into the cache if it is not there."""
     source = source_named("minilm")
@@ -175,7 +186,7 @@ def whole_memory(
     if tokens is None:
         tokens = picture_tokens(sprites, codec, report=report)
         save_tokens(kept, *tokens, name)
-    records = [*collection.records, *collection.background_records]
+    records: list[SpriteRecord | BackgroundRecord] = [*collection.records, *collection.background_records]
     return memory_of(memory_tensors(records, *tokens, text.sentences, range(len(records))))
 
 
