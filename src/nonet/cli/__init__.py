@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from nonet import __version__
-from nonet.cli import data, draw, models
+from nonet.cli import data, draw, models, train
 from nonet.errors import NonetError
 
 FAILED, INTERRUPTED = 2, 130
@@ -30,6 +30,9 @@ app.add_typer(data.app, name="data")
 app.command("models")(models.models)
 app.command("pull")(models.pull)
 app.command("convert")(models.convert)
+app.command("train")(train.train)
+app.command("export")(train.export)
+app.command("evaluate")(train.evaluate)
 
 
 def _version(wanted: bool) -> None:
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(error)
         return INTERRUPTED if error.code == "cancelled" else FAILED
     except KeyboardInterrupt:
-        _say(NonetError("cancelled", "Stopped; nothing was written."))
+        _say(NonetError("cancelled", "Stopped."))
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone (`nonet models | head`); Python would complain again at exit.

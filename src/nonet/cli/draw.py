@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from nonet.cli.signals import ending_on_sigterm
 
 if TYPE_CHECKING:
     from nonet.drawing import Drawing
@@ -87,7 +84,7 @@ def draw(
     drawing.check_model(model)
     folder = OutputFolder(out or default_folder(request.prompt, request.seed), request.count)
     display = display_for(sys.stderr, request.prompt, request.count, quiet=quiet)
-    with _ending_on_sigterm(), folder:
+    with ending_on_sigterm(), folder:
         with display:
             drawn = drawing.run(model, request, display=display, low_memory=low_memory)
         paths, sheet = folder.write(*drawing.encode(drawn))
@@ -124,20 +121,3 @@ def _print_sources(drawn: Drawing, paths: list[Path]) -> None:
     for path, picture in zip(paths, drawn.pictures, strict=True):
         after = "; ".join(", ".join(filter(None, source.values())) for source in picture.sources)
         typer.echo(f"{path.name}: {after or 'nothing remembered'}")
-
-
-@contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that the terminal and the folder are left as they were found."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
