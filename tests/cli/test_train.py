@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,6 +127,33 @@ def test_evaluate_prints_and_keeps_numbers_and_sheets(
     assert json.loads((tmp_path / "out" / "measures.json").read_text()) == {"codec_psnr": 23.5}
     with Image.open(tmp_path / "out" / "codec.png") as sheet:
         assert sheet.size == (8, 8)
+
+
+def test_the_card_is_written_beside_the_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    from torch import nn
+
+    half = nn.Linear(4, 2)
+    model = SimpleNamespace(
+        name="sketch", decoder=half, vqgan=half, judge=None, text=SimpleNamespace(encoder=half)
+    )
+    sprites = SimpleNamespace(collection=SimpleNamespace(summary={"sprites": 3}))
+    measures = SimpleNamespace(to_dict=lambda: {"captions": 5})
+    cards: list[Any] = []
+    monkeypatch.setattr("nonet.checkpoints.places.locate", lambda name: tmp_path)
+    monkeypatch.setattr("nonet.checkpoints.load", lambda name: model)
+    monkeypatch.setattr("nonet.data.sprites.open_sprites", lambda folder: sprites)
+    monkeypatch.setattr("nonet.training.evaluate.evaluate", lambda *given, **named: (measures, {}))
+    monkeypatch.setattr(
+        "nonet.training.card.write_card", lambda *given, **named: cards.append((given, named))
+    )
+    assert main(["evaluate", "--card", "--runs", str(tmp_path / "none"), "--quiet"]) == 0
+    given, named = cards[0]
+    assert given == (tmp_path, "sketch", measures, {})
+    assert named["summary"] == {"sprites": 3}
+    assert named["runs"] is None
+    assert named["sizes"] == {"image decoder": 10, "codec": 10, "text encoder": 10}
 
 
 def test_evaluate_needs_a_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:

@@ -8,7 +8,7 @@ import math
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from nonet.cli.data import COLLECTION, Collected, Quiet
 from nonet.cli.progress import progress
 from nonet.cli.signals import ending_on_sigterm
 from nonet.errors import NonetError
+
+if TYPE_CHECKING:
+    from nonet.checkpoints import Model
 
 RUNS = Path("runs") / "doodle"
 
@@ -151,6 +154,10 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder for measures.json and the sheets.", show_default=False)
     ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write the model card into the model's own folder.")
+    ] = False,
+    runs: Runs = RUNS,
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on held-out pictures and captions; prints the numbers as JSON."""
@@ -163,9 +170,10 @@ def evaluate(
     from nonet.training.evaluate import evaluate as measure
 
     sprites = open_sprites(data)
+    loaded = load(model)
     with progress(quiet=quiet) as report:
         measures, sheets = measure(
-            load(model),
+            loaded,
             sprites,
             captions=captions,
             candidates=candidates,
@@ -179,4 +187,30 @@ def evaluate(
         for name, sheet in sheets.items():
             with atomic_write(out / f"{name}.png") as stream:
                 sheet.save(stream, "PNG")
+    if card:
+        from nonet.training.card import write_card
+
+        write_card(
+            locate(model),
+            loaded.name,
+            measures,
+            sheets,
+            summary=sprites.collection.summary,
+            runs=runs if runs.is_dir() else None,
+            sizes=_sizes(loaded),
+        )
     typer.echo(text)
+
+
+def _sizes(model: Model) -> dict[str, int]:
+    networks = {
+        "image decoder": model.decoder,
+        "codec": model.vqgan,
+        "text encoder": getattr(model.text, "encoder", None),
+        "judge": model.judge,
+    }
+    return {
+        name: sum(parameter.numel() for parameter in network.parameters())
+        for name, network in networks.items()
+        if network is not None
+    }
