@@ -99,7 +99,7 @@ def ext(fields: Any, code: int = 1) -> msgpack.ExtType:
         (b"\x80\x04\x95\x00", "pickle"),
         (b"PK\x03\x04 and so on", "torch file"),
         (b"\xc1", "0xc1"),
-        (b"<html>not found</html>", "left over"),
+        (b"<html>not found</html>", "website"),
         ([PACKED], "no map"),
         ({}, "no array"),
         ({"a": {}}, "no array"),

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from nonet.checkpoints.tensors import DTYPES, Chunk, Entry, corrupt, unreadable
+from nonet.checkpoints.tensors import DTYPES, Chunk, Entry, corrupt, foreign, unreadable
 
 _DEEPEST = 32
 _ARRAY = 1
-_PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _CHUNKED = "__msgpack_chunked_array__"
 # Far above what any model has; what lies beyond is damage, or a file made to exhaust the memory.
 _LONGEST_TEXT = 4096
@@ -37,8 +36,8 @@ def read_flax(path: Path) -> dict[str, Entry]:
     """
     try:
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if data[:2] == b"PK" or data[:2] in _PICKLES:
-                raise corrupt(path, "it is a torch file or a pickle, not msgpack")
+            if reason := foreign(data[:32]):
+                raise corrupt(path, reason)
             walker = _Walker(data, path)
             tree = walker.value(0)
             if walker.at != len(data):

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nonet.checkpoints.flax import read_json
-from nonet.checkpoints.tensors import Chunk, Entry, TensorFiles, corrupt, unreadable
+from nonet.checkpoints.tensors import Chunk, Entry, TensorFiles, corrupt, foreign, unreadable
 from nonet.files import atomic_write
 
 FORMAT = "nonet-1"
@@ -62,10 +62,11 @@ def open_safetensors(path: Path) -> TensorFiles:
     try:
         with path.open("rb") as stream:
             size = path.stat().st_size
-            start = stream.read(8)
-            length = int.from_bytes(start, "little")
-            if len(start) < 8 or length > min(size - 8, _LONGEST_HEADER):
-                raise corrupt(path, "it is cut off, or no safetensors file")
+            start = stream.read(32)
+            length = int.from_bytes(start[:8], "little")
+            if size < 8 or length > min(size - 8, _LONGEST_HEADER):
+                raise corrupt(path, foreign(start) or "it is cut off, or no safetensors file")
+            stream.seek(8)
             header = json.loads(stream.read(length))
     except OSError as error:
         raise unreadable(path, error) from error
@@ -81,8 +82,10 @@ def open_safetensors(path: Path) -> TensorFiles:
 
 def _entry(path: Path, name: str, value: Any, base: int, size: int) -> Entry:
     try:
-        dtype, shape = _FROM_TYPES[value["dtype"]], tuple(int(axis) for axis in value["shape"])
-        first, last = (int(offset) for offset in value["data_offsets"])
+        dtype, shape = _FROM_TYPES[value["dtype"]], tuple(value["shape"])
+        first, last = value["data_offsets"]
+        if not all(type(number) is int for number in (*shape, first, last)):
+            raise ValueError("its shape or place is no list of numbers")
         if not 0 <= first <= last <= size - base or any(axis < 0 for axis in shape):
             raise ValueError("it lies outside the file")
         return Entry(dtype, shape, (Chunk(path, base + first, last - first),))

@@ -171,6 +171,23 @@ def unreadable(path: Path, error: OSError) -> NonetError:
     )
 
 
+_KINDS = (
+    (b"version https://git-lfs", "it is a pointer of Git LFS, the file itself was not fetched"),
+    (b"PK\x03\x04", "it is a torch file or another zip archive"),
+    (b"\x80\x02", "it is a pickle"),
+    (b"\x80\x03", "it is a pickle"),
+    (b"\x80\x04", "it is a pickle"),
+    (b"\x80\x05", "it is a pickle"),
+    (b"<", "it is a page of a website"),
+    (b"{", "it is JSON"),
+)
+
+
+def foreign(head: bytes) -> str:
+    """What a file is, by its first bytes, that is put in the place of weights surprisingly often; else ""."""
+    return next((reason for start, reason in _KINDS if head.startswith(start)), "")
+
+
 def corrupt(path: Path, reason: str) -> NonetError:
     """Say that a file of weights is damaged or not what its name says."""
     return NonetError("weights_corrupt", f"The weights in {path} cannot be used: {reason}.", AGAIN)
