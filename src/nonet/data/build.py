@@ -89,9 +89,7 @@ def _allowed(
     kept = []
     for picture in pictures:
         drawn = store[picture.key]
-        category = word_filter.is_allowed(
-            [picture.caption, picture.title, *picture.synonyms, *picture.keywords]
-        )
+        category = word_filter.is_allowed([picture.caption, picture.title, *picture.evidence])
         if category is not None:
             filtered[category] += 1
         elif drawn.drop:
