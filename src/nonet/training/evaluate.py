@@ -169,10 +169,10 @@ def evaluate(
             if candidates
             else []
         )
-    drawn_pixels = torch.stack([torch.as_tensor(d.pixels) for d in single])
+    drawn_pixels = torch.stack([torch.as_tensor(d.pixels).float() / 255 for d in single])
     best_precision = None
     if best:
-        best_pixels = torch.stack([torch.as_tensor(d.pixels) for d in best])
+        best_pixels = torch.stack([torch.as_tensor(d.pixels).float() / 255 for d in best])
         best_precision = precision(model, best_pixels, texts[:candidate_captions], texts)
     nearest, apart, copies = nearness(model, drawn_pixels, texts)
     measures = Measures(
@@ -228,7 +228,9 @@ def fixed_sheet(model: Model, prompts: Sequence[str], seed: int = 0, each: int =
             engine.submit(DrawRequest(prompt=p, seed=seed, count=each), partials=False) for p in prompts
         ]
         for prompt, stream in zip(prompts, streams, strict=True):
-            pictures = {e.picture: torch.as_tensor(e.pixels) for e in stream if isinstance(e, Drawn)}
+            pictures = {
+                e.picture: torch.as_tensor(e.pixels).float() / 255 for e in stream if isinstance(e, Drawn)
+            }
             if len(pictures) != each:
                 raise NonetError(
                     "model_failed", f"Only {len(pictures)} of {each} pictures came of {prompt!r}."
