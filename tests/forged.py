@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgpack
 import numpy as np
@@ -38,8 +38,20 @@ def pack_array(values: Array, dtype: str = "") -> msgpack.ExtType:
 
 
 def write_tree(path: Path, tree: Tree, pack: Callable[[Array], Any] = pack_array) -> None:
-    """Nested dicts of arrays as a Flax file."""
-    path.write_bytes(msgpack.packb(mapped(tree, pack), use_bin_type=True))
+    """Nested dicts of arrays as a Flax file, one array after another."""
+    packer = msgpack.Packer(use_bin_type=True)
+
+    def write(stream: BinaryIO, node: Tree) -> None:
+        stream.write(packer.pack_map_header(len(node)))
+        for key, value in node.items():
+            stream.write(packer.pack(key))
+            if isinstance(value, dict):
+                write(stream, value)
+            else:
+                stream.write(packer.pack(pack(value)))
+
+    with path.open("wb") as stream:
+        write(stream, tree)
 
 
 def mapped(tree: Tree, change: Callable[[Array], Any]) -> Tree:

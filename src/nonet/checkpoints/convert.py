@@ -60,6 +60,6 @@ def convert(
     else:
         save_flax(model, folder, storage=storage, scan=to == "flax")
     words = model.folder / HASHTAG_WORDS if model.folder else None
-    if words is not None and words.is_file() and to != "min-dalle":
+    if words is not None and words.is_file():
         shutil.copyfile(words, folder / HASHTAG_WORDS)
     return folder
