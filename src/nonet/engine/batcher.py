@@ -23,7 +23,7 @@ from torch import Tensor
 
 from nonet.engine.drawing_step import draw_token
 from nonet.engine.events import Partial, Progress, Started
-from nonet.engine.job import Block, Job
+from nonet.engine.job import Block, Job, never_single
 from nonet.engine.needs import DrawingModel
 from nonet.engine.painting import Painter
 from nonet.errors import NonetError
@@ -38,8 +38,6 @@ FIRST_ROWS = 3 / 16
 """The part of a picture that is drawn when it is first shown."""
 LAST_ROWS = 0.85
 """From this part on, waiting for the whole picture is better than another partial one."""
-PICTURES_BETWEEN = 3
-"""Finished pictures that are painted between two tokens of other requests."""
 NEGATIVES_KEPT = 16
 
 Read = tuple[CrossKV, list[str]]
@@ -97,7 +95,7 @@ class Batcher:
         if fresh and others and self._credit <= 0:
             self._credit += OTHERS_SHARE * self._timed(lambda: self._draw_tokens(fresh))
         else:
-            spent = self._timed(self._everything)
+            spent = self._timed(lambda: self._everything(hurried=bool(fresh)))
             self._credit = self._credit - spent if fresh else 0.0
         self._sweep()
         if self.idle:
@@ -110,12 +108,12 @@ class Batcher:
         self._sweep()
         self._rest()
 
-    def _everything(self) -> None:
+    def _everything(self, *, hurried: bool) -> None:
         if self.blocks:
             self._token_seconds += self._timed(lambda: self._draw_tokens(list(self.blocks)))
         if self.unpainted:
             self._paint_finished()
-        elif self.blocks:
+        elif self.blocks and not hurried:
             self._show_later()
 
     # Taking in
@@ -256,18 +254,18 @@ class Batcher:
                 block.job.stream.send(Partial(picture, pixels))
 
     def _paint_finished(self) -> None:
-        """Paint finished pictures, all of one request."""
+        """Paint some finished pictures, all of one request."""
         job = self.unpainted[0][0]
-        most = min(self.painter.batch, PICTURES_BETWEEN) if self.blocks else self.painter.batch
         batch: list[tuple[int, Tensor]] = []
-        while self.unpainted and self.unpainted[0][0] is job and len(batch) < most:
+        while self.unpainted and self.unpainted[0][0] is job and len(batch) < self.painter.batch:
             _, picture, tokens_T = self.unpainted.popleft()
             batch.append((picture, tokens_T))
         with _Guard([job]):
             pixels_BHWC, pictures = self.painter.finished(torch.stack([tokens for _, tokens in batch]))
             scores: Sequence[float | None] = [None] * len(batch)
             if self.model.judge is not None:
-                scores = self.model.score(pixels_BHWC, job.request.prompt).tolist()
+                scores_B = self.model.score(never_single(pixels_BHWC), job.request.prompt)
+                scores = scores_B[: len(batch)].tolist()
             for (picture, _), pixels, score in zip(batch, pictures, scores, strict=True):
                 job.finished(picture, pixels, score)
 

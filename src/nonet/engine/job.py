@@ -107,6 +107,15 @@ class Job:
         self.stream.send(Drawn(place, pixels, self.request.seed + picture, score, sources))
 
 
+def never_single(batch: Tensor) -> Tensor:
+    """The batch, or twice the one thing that is in it.
+
+    For a single small picture torch takes another convolution than for several, with another rounding; a picture
+    would not be quite the same drawn alone and among others.
+    """
+    return batch if len(batch) > 1 else torch.cat([batch, batch])
+
+
 class Block:
     """Pictures of one job that are drawn side by side: their tokens, their rows in the decoder, their noise.
 
@@ -141,9 +150,8 @@ class Block:
         if empty_TD is not None:
             parts = [empty_TD[None].expand(count, -1, -1)] * len(contexts)
             if job.memory_PST is not None:
-                # One by one: a convolution's rounding may depend on how many pictures it is given.
                 memory_PST = job.memory_PST[pictures.start : pictures.stop].to(device)
-                parts[0] = torch.cat([decoder.memory_hint(memory_ST[None]) for memory_ST in memory_PST])
+                parts[0] = decoder.memory_hint(never_single(memory_PST))[:count]
             # Position first: each step reads one slice.
             self.hint_TRD = torch.cat(parts).transpose(0, 1).contiguous()
         self.done = 0

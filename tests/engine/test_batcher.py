@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nonet.engine.batcher import OTHERS_SHARE, Batcher
+from nonet.engine.drawing_step import draw_token
+from nonet.engine.events import Done, Event, Failed, Partial, Progress
+from nonet.engine.job import Job
+from nonet.engine.needs import settled
+from nonet.engine.request import DrawRequest
+from nonet.engine.stream import DrawStream
+from nonet.model.cache import KVCache
+from tiny_model import LENGTH, SIDE, TinyModel, TinyText
+
+
+class Clock:
+    """Time that passes only when it is told to: each row of the decoder costs 1, each row of tokens painted 2."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    from nonet.engine import painting
+
+    clock = Clock()
+    unfinished, finished = painting.Painter.unfinished, painting.Painter.finished
+
+    def drawing(decoder, blocks, columns):  # type: ignore[no-untyped-def]
+        clock.now += sum(block.rows.count for block in blocks)
+        draw_token(decoder, blocks, columns)
+
+    def painting_part(self, block):  # type: ignore[no-untyped-def]
+        clock.now += 2 * len(block.pictures) * (block.done // SIDE)
+        return unfinished(self, block)
+
+    def painting_whole(self, tokens_BT):  # type: ignore[no-untyped-def]
+        clock.now += 2 * len(tokens_BT) * SIDE
+        return finished(self, tokens_BT)
+
+    monkeypatch.setattr("nonet.engine.batcher.draw_token", drawing)
+    monkeypatch.setattr(painting.Painter, "unfinished", painting_part)
+    monkeypatch.setattr(painting.Painter, "finished", painting_whole)
+    monkeypatch.setattr("time.perf_counter", clock.perf_counter)
+    return clock
+
+
+class Client:
+    """A request in a batcher, and when its events came."""
+
+    def __init__(self, batcher: Batcher, clock: Clock, count: int = 9, seed: int = 1) -> None:
+        request = DrawRequest(prompt="a cat", count=count, seed=seed)
+        self.clock = clock
+        self.began = clock.now
+        self.stream = DrawStream(request)
+        self.events: list[tuple[float, Event]] = []
+        batcher.add(Job(settled(request, batcher.model.defaults), self.stream))
+
+    def read(self) -> None:
+        while self.stream._events:
+            self.events.append((self.clock.now - self.began, next(self.stream)))
+
+    def time_of(self, kind: type) -> float | None:
+        return next((when for when, event in self.events if isinstance(event, kind)), None)
+
+
+def turns(batcher: Batcher, clients: list[Client], until: object = None) -> None:
+    with torch.inference_mode():
+        while not batcher.idle:
+            batcher.turn()
+            for client in clients:
+                client.read()
+            if callable(until) and until():
+                return
+
+
+def idle_time(clock: Clock, kind: type) -> float:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    client = Client(batcher, clock)
+    turns(batcher, [client])
+    when = client.time_of(kind)
+    assert when is not None
+    return when
+
+
+@pytest.mark.parametrize("crowd", [1, 3, 6])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.8, 0.95, 1.0])
+def test_a_newcomer_is_shown_within_twice_its_idle_time(clock: Clock, crowd: int, part: float) -> None:
+    idle = idle_time(clock, Partial)
+    batcher = Batcher(TinyModel(), max_rows=288)
+    others = [Client(batcher, clock, seed=seed) for seed in range(crowd)]
+
+    def crowd_is_there() -> bool:
+        done = [e.tokens_done for c in others for _, e in c.events if isinstance(e, Progress)]
+        shown = crowd == 1 or all(c.time_of(Partial) for c in others)
+        return shown and bool(done) and max(done) >= part * LENGTH
+
+    turns(batcher, others, crowd_is_there)
+    assert not batcher.idle
+    late = Client(batcher, clock)
+    turns(batcher, [*others, late], lambda: late.time_of(Partial) is not None)
+    when = late.time_of(Partial)
+    assert when is not None
+    assert when <= 2 * idle
+    turns(batcher, [*others, late])
+    assert all(isinstance(client.events[-1][1], Done) for client in (*others, late))
+
+
+def test_the_others_go_on_while_newcomers_keep_coming(clock: Clock) -> None:
+    alone = idle_time(clock, Done)
+    batcher = Batcher(TinyModel(), max_rows=288)
+    first = Client(batcher, clock)
+    clients = [first]
+
+    def another() -> bool:
+        first.read()
+        # As soon as the last one was shown, the next one is there.
+        if clients[-1].time_of(Partial) is not None and len(clients) < 12:
+            clients.append(Client(batcher, clock, seed=len(clients)))
+        return first.time_of(Done) is not None
+
+    turns(batcher, clients, another)
+    when = first.time_of(Done)
+    assert when is not None
+    # Newcomers take 1 / (1 + OTHERS_SHARE) of the time, and the rest is shared by all that were shown.
+    assert when < 12 * alone / OTHERS_SHARE
+    turns(batcher, clients)
+
+
+def test_partial_pictures_take_little_of_the_time(clock: Clock) -> None:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    client = Client(batcher, clock)
+    turns(batcher, [client])
+    shown = [event for _, event in client.events if isinstance(event, Partial)]
+    assert 9 <= len(shown) <= 36
+
+
+def test_painting_finished_pictures_does_not_stop_the_tokens_of_others(clock: Clock) -> None:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    first, second = Client(batcher, clock), Client(batcher, clock, seed=2)
+    rows: list[int] = []
+    while not batcher.idle:
+        with torch.inference_mode():
+            batcher.turn()
+        first.read()
+        second.read()
+        rows.append(sum(isinstance(event, Progress) for _, event in second.events))
+    # The second began one turn later, so while the first was painted it had tokens to draw: it finished before.
+    last_token = max(when for when, event in second.events if isinstance(event, Progress))
+    first_done = first.time_of(Done)
+    assert first_done is not None
+    assert last_token < first_done
+
+
+def test_a_large_request_leaves_room_for_the_next(clock: Clock) -> None:
+    batcher = Batcher(TinyModel(), max_rows=40)
+    large = Client(batcher, clock, count=64)
+    turns(batcher, [large], lambda: large.time_of(Progress) is not None)
+    assert sum(block.rows.count for block in batcher.blocks) <= 20
+    small = Client(batcher, clock, count=3)
+    turns(batcher, [large, small], lambda: small.time_of(Done) is not None)
+    assert large.time_of(Done) is None
+    turns(batcher, [large, small])
+    assert large.time_of(Done) is not None
+
+
+def test_rows_never_exceed_what_there_is_room_for(clock: Clock) -> None:
+    batcher = Batcher(TinyModel(), max_rows=36)
+    clients = [Client(batcher, clock, count=5, seed=seed) for seed in range(6)]
+    most = 0
+
+    def look() -> bool:
+        nonlocal most
+        most = max(most, sum(block.rows.count for block in batcher.blocks))
+        return False
+
+    turns(batcher, clients, look)
+    assert 30 <= most <= 36
+    assert all(isinstance(client.events[-1][1], Done) for client in clients)
+
+
+def test_caches_are_used_again_and_given_back(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = TinyModel()
+    made: list[int] = []
+    new_cache = model.decoder.new_cache
+
+    def counted(rows: int) -> KVCache:
+        made.append(rows)
+        return new_cache(rows)
+
+    monkeypatch.setattr(model.decoder, "new_cache", counted)
+    batcher = Batcher(model, max_rows=288)
+    for _ in range(3):
+        turns(batcher, [Client(batcher, clock), Client(batcher, clock)])
+    # Two at a time; after a crowd one is kept.
+    assert made == [18] * 4
+    assert [cache.rows for cache in batcher._spare] == [18]
+    frugal = Batcher(model, max_rows=288, low_memory=True)
+    turns(frugal, [Client(frugal, clock)])
+    assert frugal._spare == []
+
+
+def test_a_negative_prompt_is_read_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = TinyModel()
+    read: list[str] = []
+    encode_text = model.encode_text
+
+    def counted(prompts: list[str]) -> TinyText:
+        read.extend(prompts)
+        return encode_text(prompts)
+
+    monkeypatch.setattr(model, "encode_text", counted)
+    batcher = Batcher(model, max_rows=288)
+    turns(batcher, [Client(batcher, clock, count=1) for _ in range(3)])
+    assert read == ["a cat", "", "a cat", "a cat"]
+
+
+@pytest.mark.parametrize("token", range(0, LENGTH, 9))
+def test_a_request_can_be_cancelled_at_any_token(clock: Clock, token: int) -> None:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    client, other = Client(batcher, clock, count=2), Client(batcher, clock, count=2)
+    turns(batcher, [], lambda: bool(batcher.blocks) and batcher.blocks[0].done >= token)
+    client.stream.cancel()
+    turns(batcher, [client, other])
+    last = client.events[-1][1]
+    assert isinstance(last, Failed)
+    assert last.code == "cancelled"
+    assert isinstance(other.events[-1][1], Done)
+    assert not batcher.blocks
+    assert not batcher.unpainted
