@@ -1,0 +1,72 @@
+"""The picture memory: what is found, and where it is laid."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+import torch
+from torch import Tensor
+
+from nonet.model.memory import SLOTS, PictureMemory, Remembered, sample_without_replacement
+
+EMPTY = 99
+
+
+def memory() -> PictureMemory:
+    """Four pictures: 0 and 1 are called by wording 0, 2 by wording 1, 3 by wordings 1 and 2."""
+    keys = torch.tensor([[127, 0, 0], [0, 127, 0], [0, 90, 90]], dtype=torch.int8)
+    full = torch.arange(4)[:, None].expand(4, 256).contiguous()
+    small = (10 + torch.arange(4))[:, None].expand(4, 81).contiguous()
+    colours = torch.zeros(4, 11, dtype=torch.uint8)
+    colours[1, 4] = 255
+    return PictureMemory(
+        keys, torch.tensor([0, 2, 4, 5]), torch.tensor([0, 1, 2, 3, 3]), full, small, colours
+    )
+
+
+def test_the_nearest_wording_s_pictures_come_first_and_far_ones_not_at_all() -> None:
+    found = memory().nearest(torch.tensor([0.0, 1.0, 0.0]))
+    assert [picture for picture, _ in found] == [2, 3]
+    assert found[0][1] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_colour_draws_its_pictures() -> None:
+    query = torch.tensor([1.0, 0.0, 0.0])
+    first = Counter(memory().recall(query, 1, random.Random(s), colour="blue")[0] for s in range(50))
+    plain = Counter(memory().recall(query, 1, random.Random(s))[0] for s in range(50))
+    assert first[1] >= 48
+    assert 10 < plain[1] < 40
+
+
+def test_what_must_not_be_chosen_is_not() -> None:
+    query = torch.tensor([1.0, 0.0, 0.0])
+    assert memory().recall(query, 2, random.Random(0), without=frozenset({1})) == [0]
+    assert memory().recall(query, 2, random.Random(0), without=frozenset({0, 1})) == []
+
+
+def test_two_recalled_pictures_are_two() -> None:
+    found = memory().recall(torch.tensor([1.0, 0.0, 0.0]), 2, random.Random(1))
+    assert sorted(found) == [0, 1]
+
+
+def rows_of(slot_T: Tensor) -> Tensor:
+    return slot_T.view(16, 16)
+
+
+def test_pictures_lie_where_they_are_laid() -> None:
+    slots = memory().slots([Remembered(2, 0), Remembered(3, 1, 9, 7, 2)], EMPTY)
+    assert slots.shape == (SLOTS, 256)
+    assert bool((slots[0] == 2).all())
+    inside = rows_of(slots[1])[7:16, 2:11]
+    assert bool((inside == 13).all())
+    assert int((slots[1] != EMPTY).sum()) == 81
+    assert bool((slots[2:] == EMPTY).all())
+
+
+def test_sampling_follows_the_scores() -> None:
+    pool = [(0, 0.0), (1, 0.1), (2, 1.0)]
+    drawn = Counter(sample_without_replacement(pool, 1, random.Random(s), 0.1)[0] for s in range(300))
+    assert drawn[2] > 290
+    assert sorted(sample_without_replacement(pool, 3, random.Random(0), 0.1)) == [0, 1, 2]

@@ -1,0 +1,74 @@
+"""From a prompt to what is remembered of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from nonet.model.memory import SLOTS, PictureMemory
+from nonet.model.phrases import thing
+from nonet.model.recollect import blended, query_text, recollect
+
+EMPTY = 50
+WORDS = ("cat", "dog", "moon", "armchair", "avocado")
+
+
+def embed(texts: list[str]) -> Tensor:
+    """Each known word is an axis of its own; a phrase is the mean of its words."""
+    rows = torch.tensor([[float(word in text.split()) for word in WORDS] for text in texts]) + 1e-6
+    return torch.nn.functional.normalize(rows, dim=-1)
+
+
+def memory() -> PictureMemory:
+    """Two pictures of each word: of word w the numbers 2w and 2w + 1, their tokens too."""
+    count = 2 * len(WORDS)
+    keys = (127 * torch.eye(len(WORDS))).to(torch.int8)
+    numbers = torch.arange(count)
+    return PictureMemory(
+        keys,
+        torch.arange(0, count + 1, 2),
+        numbers,
+        numbers[:, None].expand(count, 256).contiguous(),
+        numbers[:, None].expand(count, 81).contiguous(),
+        torch.zeros(count, 11, dtype=torch.uint8),
+    )
+
+
+def named(pictures: list[int]) -> list[str]:
+    return sorted({WORDS[p // 2] for p in pictures})
+
+
+def test_one_thing_fills_the_canvas_and_nothing_else_is_remembered() -> None:
+    slots, pictures = recollect(memory(), "a cat", range(20), embed, EMPTY)
+    assert slots.shape == (20, SLOTS, 256)
+    assert all(named(found) == ["cat"] for found in pictures)
+    assert {len(found) for found in pictures} == {1, 2}
+    used = [{int(v) for v in grid.unique() if v != EMPTY} for grid in slots]
+    assert used == [set(found) for found in pictures]
+
+
+def test_two_things_have_a_slot_each() -> None:
+    _, pictures = recollect(memory(), "a cat to the left of a dog", range(9), embed, EMPTY)
+    assert all(named(found) == ["cat", "dog"] for found in pictures)
+
+
+def test_a_seed_remembers_the_same_alone_and_among_others() -> None:
+    together, found = recollect(memory(), "a cat and a dog", [4, 5, 6], embed, EMPTY)
+    alone, single = recollect(memory(), "a cat and a dog", [5], embed, EMPTY)
+    assert torch.equal(together[1], alone[0])
+    assert found[1] == single[0]
+
+
+def test_a_blend_remembers_both_halves() -> None:
+    _, pictures = recollect(memory(), "an avocado armchair", range(9), embed, EMPTY)
+    assert all(named(found) == ["armchair", "avocado"] for found in pictures)
+
+
+def test_colours_are_looked_for_by_eye() -> None:
+    assert query_text(thing("red cat")) == "cat"
+    assert blended(thing("big cat")) == ()
+
+
+def test_words_nobody_drew_remember_the_nearest_there_are() -> None:
+    _, pictures = recollect(memory(), "a zzyzx", [1], embed, EMPTY)
+    assert len(pictures[0]) >= 1
