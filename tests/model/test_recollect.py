@@ -39,7 +39,7 @@ def named(pictures: list[int]) -> list[str]:
 
 
 def test_one_thing_fills_the_canvas_and_nothing_else_is_remembered() -> None:
-    slots, pictures = recollect(memory(), "a cat", range(20), embed, EMPTY)
+    slots, pictures = recollect(memory(), "a cat", range(20), embed, EMPTY, twice=0.5)
     assert slots.shape == (20, SLOTS, 256)
     assert all(named(found) == ["cat"] for found in pictures)
     assert {len(found) for found in pictures} == {1, 2}

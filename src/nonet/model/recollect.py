@@ -95,7 +95,7 @@ def recollect(
     embed: Callable[[list[str]], Tensor],
     empty: int,
     *,
-    twice: float = 0.5,
+    twice: float = 0.0,
 ) -> tuple[Tensor, list[list[int]]]:
     """What each picture of a prompt is reminded of.
 

@@ -268,7 +268,8 @@ def sample(
     drawn: list[Tensor] = []
     for position in range(length):
         logits = decoder.step(tokens_B, position, cache, cross, mask_BS.bool(), hint_BTD[:, position])
-        values, order = logits[:, : decoder.config.codebook_size].float().topk(top_k, dim=-1)
+        codes = decoder.config.codebook_size
+        values, order = logits[:, :codes].float().topk(min(top_k, codes), dim=-1)
         chances = values.softmax(-1).cpu()
         picked = torch.multinomial(chances, 1, generator=generator).to(device)
         tokens_B = order.gather(1, picked).squeeze(1)
