@@ -136,11 +136,19 @@ def data_section(summary: Mapping[str, Any]) -> str:
         f" {summary['concepts']:,} concepts, {summary['heldout_concepts']:,} of them held out. `ATTRIBUTION.md` names"
         " sets and authors."
     )
-    for title, key in (
-        ("set", "by_set"),
-        ("licence", "by_licence"),
-        ("left out before training, by category", "filtered"),
-    ):
+    tables = {
+        "set": grouped(summary["by_set"]),
+        "licence": summary["by_licence"],
+        "left out before training, by category": summary["filtered"],
+    }
+    for title, counts in tables.items():
         lines += ["", f"| {title} | pictures |", "|---|---|"]
-        lines += [f"| {name} | {count:,} |" for name, count in summary[key].items()]
+        lines += [f"| {name} | {count:,} |" for name, count in counts.items()]
     return "\n".join([*lines, ""])
+
+
+def grouped(counts: Mapping[str, int], smallest: int = 25) -> dict[str, int]:
+    """Counts of sets, small ones together at the end."""
+    large = {name: count for name, count in counts.items() if count >= smallest}
+    rest = sum(counts.values()) - sum(large.values())
+    return large | ({"smaller sets together": rest} if rest else {})

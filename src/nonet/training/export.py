@@ -75,8 +75,10 @@ def may_be_remembered(record: SpriteRecord | BackgroundRecord) -> bool:
     return record.permissive and record.split == "train"
 
 
-def trained_judge(folder: Path) -> Judge:
-    """The averaged judge of a run."""
+def trained_judge(folder: Path) -> Judge | None:
+    """The averaged judge of a run; None where there is none yet: the model then ranks no candidates."""
+    if not folder.is_dir():
+        return None
     state = _state(folder)
     judge = Judge(judge_config(read_run_config(state)["model"]))
     averaged(judge, state["trainee"]["ema"]["values"])
