@@ -71,3 +71,14 @@ def test_damaged_archives_leave_nothing_behind(tmp_path: Path, name: str, conten
     assert caught.value.code == "data_corrupt"
     assert list((tmp_path / "out").iterdir()) == []
     assert not (tmp_path / "outside.txt").exists()
+
+
+def test_a_link_to_elsewhere_is_left_out(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as file:
+        link = tarfile.TarInfo("font.ttf")
+        link.type, link.linkname = tarfile.SYMTYPE, "/usr/share/fonts/font.ttf"
+        file.addfile(link)
+        entry = tarfile.TarInfo("a.txt")
+        file.addfile(entry, io.BytesIO())
+    folder = unpack(tmp_path / "a.tgz", tmp_path / "out")
+    assert [path.name for path in folder.iterdir()] == ["a.txt"]

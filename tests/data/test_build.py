@@ -42,7 +42,17 @@ def read(words: Words) -> Iterator[Picture]:
     yield picture("gun", "big gun", 2)
     yield picture("evidence", "toy", 3, evidence=("pistol",))
     yield picture("dog", "dog face", 4)
-    yield Picture("hill", "t", "Set", "photo", "hills", Pattern(5, 256), kind="background", licence="MIT", permissive=True)
+    yield Picture(
+        "hill",
+        "t",
+        "Set",
+        "photo",
+        "hills",
+        Pattern(5, 256),
+        kind="background",
+        licence="MIT",
+        permissive=True,
+    )
 
 
 @pytest.fixture(autouse=True)

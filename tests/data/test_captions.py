@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from nonet.data.captions import clean_label, concept_of, head_noun, named_colours, unique

@@ -19,7 +19,9 @@ def disc(colour: tuple[int, int, int], centre: tuple[int, int] = (112, 112), rad
 
 def repeats(*pictures: np.ndarray) -> list[int]:
     marks = [fingerprint(picture) for picture in pictures]
-    found = find_duplicates(np.stack([mark.bits_4 for mark in marks]), np.stack([mark.thumb for mark in marks]))
+    found = find_duplicates(
+        np.stack([mark.bits_4 for mark in marks]), np.stack([mark.thumb for mark in marks])
+    )
     return [int(one) for one in found]
 
 

@@ -20,7 +20,12 @@ def record(caption: str, style: str = "emoji", split: str = "train") -> SpriteRe
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Collection:
-    records = [record("apple"), record("car", "clip art"), record("dog", split="heldout"), record("apple pie")]
+    records = [
+        record("apple"),
+        record("car", "clip art"),
+        record("dog", split="heldout"),
+        record("apple pie"),
+    ]
     sprites = np.full((4, 224, 224, 4), 120, np.uint8)
     return Collection(tmp_path, sprites, records, np.zeros((0, 256, 256, 3), np.uint8), [], {}, {})
 

@@ -31,12 +31,11 @@ def picture(key: str, red: int = 200, side: int = 64, kind: str = "sprite", fit:
     return Picture(key, "t", "T", "emoji", key, Square(red, side), kind=kind, fit=fit)  # type: ignore[arg-type]
 
 
-def test_a_drawn_sprite_carries_its_colours_and_mark() -> None:
+def test_a_drawn_sprite_carries_its_size_and_mark() -> None:
     key, drawn, pixels = draw_one(picture("a"))
     assert key == "a"
     assert drawn.drop == ""
     assert drawn.native == 64
-    assert set(drawn.colours) == {"red", "blue"}
     assert len(drawn.bits) == 32
     assert pixels is not None
     assert pixels.shape == (224, 224, 4)

@@ -88,7 +88,7 @@ def test_another_version_of_a_debian_package_is_taken_with_a_warning(tmp_path: P
 def test_the_mirror_s_version_is_asked_for_when_the_recorded_one_is_gone(tmp_path: Path, client) -> None:  # type: ignore[no-untyped-def]
     calls = client(
         "apt-get",
-        'case "$2" in *=*) echo "E: Version \'1.2.3\' for \'things\' was not found" >&2; exit 100;; esac\n'
+        "case \"$2\" in *=*) echo \"E: Version '1.2.3' for 'things' was not found\" >&2; exit 100;; esac\n"
         "printf 'a package' > things_9.deb",
     )
     fetch([replace(SOURCE, kind="apt", package="things")], tmp_path)
@@ -97,7 +97,11 @@ def test_the_mirror_s_version_is_asked_for_when_the_recorded_one_is_gone(tmp_pat
 
 @pytest.mark.parametrize(
     ("script", "words"),
-    [("echo 'npm error network is down' >&2; exit 1", "network is down"), ("exit 3", "exit status 3"), ("true", "no file")],
+    [
+        ("echo 'npm error network is down' >&2; exit 1", "network is down"),
+        ("exit 3", "exit status 3"),
+        ("true", "no file"),
+    ],
 )
 def test_a_client_s_failure_says_why_and_what_next(tmp_path: Path, client, script: str, words: str) -> None:  # type: ignore[no-untyped-def]
     client("npm", script)

@@ -9,7 +9,9 @@ from nonet.data.filter import WordFilter, default_filter
 
 @pytest.fixture
 def lists(tmp_path: Path) -> WordFilter:
-    (tmp_path / "weapons.txt").write_text("# comment\ngun\nmachine gun  # with a comment\nbullet\n!bullet train\n", "utf-8")
+    (tmp_path / "weapons.txt").write_text(
+        "# comment\ngun\nmachine gun  # with a comment\nbullet\n!bullet train\n", "utf-8"
+    )
     (tmp_path / "rude.txt").write_text("ass\n", "utf-8")
     (tmp_path / "empty.txt").write_text("# nothing\n", "utf-8")
     return WordFilter.from_folder(tmp_path)
@@ -60,7 +62,17 @@ def test_the_shipped_lists_drop_what_must_not_be_trained_on(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["red apple", "castle", "knight with a sword", "bullet train", "penguin", "water tank", "grapes", "robot"]
+    "word",
+    [
+        "red apple",
+        "castle",
+        "knight with a sword",
+        "bullet train",
+        "penguin",
+        "water tank",
+        "grapes",
+        "robot",
+    ],
 )
 def test_the_shipped_lists_let_harmless_things_through(word: str) -> None:
     assert default_filter().is_allowed(word) is None

@@ -71,7 +71,7 @@ def test_a_missing_library_gives_plain_materials(tmp_path: Path) -> None:
 @pytest.mark.parametrize("obj", ["", "v 0 0 0\n", "f 1 2 3\n", "v a b c\n"])
 def test_damaged_models_are_told(tmp_path: Path, obj: str) -> None:
     path = write_archive(tmp_path / f"{abs(hash(obj))}.zip", obj)
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         load_model(str(path), "things/box.obj")
 
 

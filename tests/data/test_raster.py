@@ -25,7 +25,13 @@ def model(*parts: tuple[np.ndarray, Material]) -> Model:
     normals = np.zeros_like(positions)
     normals[..., 2] = 1
     numbers = np.concatenate([np.full(len(part), i) for i, (part, _) in enumerate(parts)])
-    return Model(positions, normals, np.zeros((*positions.shape[:2], 2), np.float32), numbers, tuple(m for _, m in parts))
+    return Model(
+        positions,
+        normals,
+        np.zeros((*positions.shape[:2], 2), np.float32),
+        numbers,
+        tuple(m for _, m in parts),
+    )
 
 
 RED, BLUE = (0.9, 0.05, 0.05), (0.05, 0.05, 0.9)

@@ -77,7 +77,11 @@ def test_pixel_art_keeps_hard_pixels() -> None:
     tile[::2, ::2] = (255, 0, 0, 255)
     tile[31, 31] = (0, 0, 255, 255)
     sprite = fit_square(tile, fit="pixels")
-    assert set(map(tuple, sprite.reshape(-1, 4).tolist())) == {(0, 0, 0, 0), (255, 0, 0, 255), (0, 0, 255, 255)}
+    assert set(map(tuple, sprite.reshape(-1, 4).tolist())) == {
+        (0, 0, 0, 0),
+        (255, 0, 0, 255),
+        (0, 0, 255, 255),
+    }
 
 
 def test_hidden_colours_do_not_bleed_when_scaled() -> None:

@@ -10,7 +10,7 @@ from nonet.errors import NonetError
 
 
 def drawn(kind: str = "sprite", drop: str = "") -> Drawn:
-    return Drawn(kind, -1, drop, 99, b"\x01\x02", b"\x03", {"red": 0.5})
+    return Drawn(kind, -1, drop, 99, b"\x01\x02", b"\x03")
 
 
 def sprite(value: int) -> np.ndarray:
@@ -28,7 +28,6 @@ def test_what_was_appended_is_there_when_opened_again(tmp_path: Path) -> None:
     assert "z" not in again
     assert again["b"].drop == "blank"
     assert again["b"].at == -1
-    assert again["a"].colours == {"red": 0.5}
     assert again["a"].bits == b"\x01\x02"
     assert again.pixels("sprite")[again["d"].at].max() == 2
     assert again.pixels("background")[again["c"].at].max() == 7

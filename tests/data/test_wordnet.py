@@ -15,7 +15,8 @@ def words(tmp_path: Path) -> WordNet:
 
 
 @pytest.mark.parametrize(
-    ("word", "base"), [("mice", "mouse"), ("dogs", "dog"), ("dog", "dog"), ("glass", "glass"), ("xyzs", "xyzs")]
+    ("word", "base"),
+    [("mice", "mouse"), ("dogs", "dog"), ("dog", "dog"), ("glass", "glass"), ("xyzs", "xyzs")],
 )
 def test_singular_finds_the_known_base_form(words: WordNet, word: str, base: str) -> None:
     assert words.singular(word) == base

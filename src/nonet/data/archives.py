@@ -47,15 +47,23 @@ def _unpack(archive: Path, folder: Path) -> None:
         if name.endswith(".zst"):
             raise ValueError("zstd-compressed packages need a newer Python")
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            tar.extractall(folder, filter="data")
+            tar.extractall(folder, filter=_inside)
     elif archive.suffix in (".tgz", ".gz", ".xz"):
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
+            tar.extractall(folder, filter=_inside)
     elif archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as file:
             file.extractall(folder)
     else:
         raise ValueError("unknown kind of archive")
+
+
+def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """tarfile's own safety filter, but links to elsewhere (fonts, documents) are left out instead of refused."""
+    try:
+        return tarfile.data_filter(member, folder)
+    except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
+        return None
 
 
 def _data_of_deb(archive: Path) -> tuple[str, bytes]:

@@ -16,6 +16,7 @@ from nonet.data.captions import concept_of, unique
 from nonet.data.catalogue import PARTS, Part, Words
 from nonet.data.clean import find_duplicates
 from nonet.data.collection import BackgroundRecord, SpriteRecord, record_line
+from nonet.data.colours import dominant_colours
 from nonet.data.drawing import draw_part, store_of
 from nonet.data.fetch import cache_folder
 from nonet.data.filter import WordFilter, default_filter
@@ -136,26 +137,30 @@ def _write(
     filtered: Counter[str],
 ) -> dict[str, Any]:
     crowd = Counter((one.concept, one.picture.style) for one in sprites)
-    sprite_records = []
-    for one in sprites:
-        share = min(1.0, (_PLENTY / crowd[one.concept, one.picture.style]) ** 0.5)
-        sprite_records.append(SpriteRecord(**_fields(one, share)))
-    background_records = [BackgroundRecord(**_fields(one, 1.0)) for one in backgrounds]
-    _write_pixels(out / "sprites.u8", sprites)
-    _write_pixels(out / "backgrounds.u8", backgrounds)
+    shares = [min(1.0, (_PLENTY / crowd[one.concept, one.picture.style]) ** 0.5) for one in sprites]
+    colours = _write_pixels(out / "sprites.u8", sprites)
+    background_colours = _write_pixels(out / "backgrounds.u8", backgrounds)
+    records = [
+        SpriteRecord(**_fields(one, share, named))
+        for one, share, named in zip(sprites, shares, colours, strict=True)
+    ]
+    background_records = [
+        BackgroundRecord(**_fields(one, 1.0, named))
+        for one, named in zip(backgrounds, background_colours, strict=True)
+    ]
     with atomic_write(out / "backgrounds.jsonl") as stream:
         stream.writelines(record_line(record).encode() for record in background_records)
-    summary = _summary(sprite_records, background_records, dropped, filtered)
+    summary = _summary(records, background_records, dropped, filtered)
     _write_json(out / "heldout_pairs.json", heldout_pairs())
     _write_json(out / "summary.json", summary)
-    write_attribution([*sprite_records, *background_records], out)
+    write_attribution([*records, *background_records], out)
     # Last: its presence says that the folder is complete.
     with atomic_write(out / "records.jsonl") as stream:
-        stream.writelines(record_line(record).encode() for record in sprite_records)
+        stream.writelines(record_line(record).encode() for record in records)
     return summary
 
 
-def _fields(one: _Candidate, share: float) -> dict[str, Any]:
+def _fields(one: _Candidate, share: float, colours: dict[str, float]) -> dict[str, Any]:
     picture = one.picture
     return {
         "id": f"{picture.source}/{picture.key}",
@@ -169,17 +174,22 @@ def _fields(one: _Candidate, share: float) -> dict[str, Any]:
         "licence": picture.licence,
         "permissive": picture.permissive,
         "concept": one.concept,
-        "colours": one.drawn.colours,
+        "colours": colours,
         "split": split_of(one.concept),
         "weight": round(picture.weight * share, 3),
         "keywords": list(picture.keywords),
     }
 
 
-def _write_pixels(path: Path, chosen: list[_Candidate]) -> None:
+def _write_pixels(path: Path, chosen: list[_Candidate]) -> list[dict[str, float]]:
+    """Write the pictures one after the other; returns the colours of each."""
+    colours = []
     with atomic_write(path) as stream:
         for one in chosen:
-            stream.write(one.store.pixels(one.drawn.kind)[one.drawn.at].tobytes())
+            pixels = np.asarray(one.store.pixels(one.drawn.kind)[one.drawn.at])
+            stream.write(pixels.tobytes())
+            colours.append(dominant_colours(pixels))
+    return colours
 
 
 def _write_json(path: Path, content: Any) -> None:

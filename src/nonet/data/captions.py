@@ -26,7 +26,8 @@ _QUALIFIERS = frozenset(
 _ARTICLE = re.compile(r"^(a|an|the|some)\s+", re.I)
 _VARIANT = re.compile(
     r"\b(b ?(and|&) ?w|bw|black and white|no shadow|with shadow|silhouette|outline[d]?|icon|logo|symbol|clip ?art|"
-    r"vector|svg|simple|version|alt|remix|contour|stylized|stylised|generic|basic|plain|openclipart|image|picture|drawing|illustration|cartoon|line ?art)\b",
+    r"vector|svg|simple|version|alt|remix|contour|stylized|stylised|generic|basic|plain|openclipart|"
+    r"image|picture|drawing|illustration|cartoon|line ?art)\b",
     re.I,
 )
 _LONGEST = 48

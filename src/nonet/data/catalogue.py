@@ -79,7 +79,9 @@ def _openclipart(words: Words) -> Iterator[Picture]:
 
 def _sweethome3d(words: Words) -> Iterator[Picture]:
     skins = read_skins(words.folder("iconify") / "package", words.emoji)
-    return read_sweethome3d(words.folder("sweethome3d") / "usr/share/sweethome3d/furniture", words.nouns, skins)
+    return read_sweethome3d(
+        words.folder("sweethome3d") / "usr/share/sweethome3d/furniture", words.nouns, skins
+    )
 
 
 def _dicebear(words: Words) -> Iterator[Picture]:
@@ -107,7 +109,9 @@ def _endless_sky(words: Words) -> Iterator[Picture]:
 
 
 def _openmoji(words: Words) -> Iterator[Picture]:
-    return read_openmoji(words.folder("iconify") / "package", words.folder("openmoji") / "package", words.emoji)
+    return read_openmoji(
+        words.folder("iconify") / "package", words.folder("openmoji") / "package", words.emoji
+    )
 
 
 def _tuxpaint(words: Words) -> Iterator[Picture]:

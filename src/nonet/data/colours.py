@@ -35,8 +35,8 @@ def colour_indices(rgb_N3: NDArray[np.uint8]) -> NDArray[np.int64]:
     put((hue >= 14) & (hue < 42), "orange")
     put((hue >= 42) & (hue < 68), "yellow")
     put((hue >= 68) & (hue < 168), "green")
-    put((hue >= 168) & (hue < 258), "blue")
-    put((hue >= 258) & (hue < 300), "purple")
+    put((hue >= 168) & (hue < 248), "blue")
+    put((hue >= 248) & (hue < 300), "purple")
     put((hue >= 300) & (hue < 345), "pink")
     # Light reds are pink; dark or dull reds and oranges are brown; pale oranges are skin and sand: neither.
     put(((hue < 14) | (hue >= 335)) & (saturation < 0.62) & (value > 0.75), "pink")
@@ -45,18 +45,19 @@ def colour_indices(rgb_N3: NDArray[np.uint8]) -> NDArray[np.int64]:
     put((hue >= 14) & (hue < 45) & (saturation < 0.5) & (value < 0.85), "brown")
     put((hue >= 300) & (hue < 345) & (value < 0.45), "purple")
     put((hue >= 42) & (hue < 68) & (value < 0.55), "green")
-    dull = (saturation < 0.14) | (chroma < 0.07)
+    # A slate gray is still a gray.
+    dull = (saturation < 0.14) | (chroma < 0.07) | ((saturation < 0.21) & (chroma < 0.16))
     put(dull, "gray")
     put(dull & (value > 0.86), "white")
-    put((value < 0.2) | (dull & (value < 0.28)), "black")
+    put((value < 0.2) | (dull & (value < 0.28)) | ((value < 0.34) & (chroma < 0.12)), "black")
     return names
 
 
-def dominant_colours(pixels_HW4: Pixels, most: int = 3) -> dict[str, float]:
+def dominant_colours(pixels_HWC: Pixels, most: int = 3) -> dict[str, float]:
     """Shares of the most common colour names among visible pixels, largest first; shares under 8% are left out."""
     # Every third pixel in both directions is enough for shares of whole percents.
-    some = pixels_HW4[::3, ::3].reshape(-1, 4)
-    seen = some[some[:, 3] > 127][:, :3]
+    some = pixels_HWC[::3, ::3].reshape(-1, pixels_HWC.shape[2])
+    seen = some[some[:, 3] > 127][:, :3] if some.shape[1] == 4 else some
     if not len(seen):
         return {}
     counts = np.bincount(colour_indices(seen), minlength=len(COLOURS)) / len(seen)

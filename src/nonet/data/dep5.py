@@ -33,7 +33,9 @@ class Copyright:
         for paragraph in re.split(r"\n\s*\n", text):
             fields = _fields(paragraph)
             if "files" in fields:
-                author = re.sub(r"\s+", " ", re.sub(r"<[^>]*>|\([^)]*@[^)]*\)", "", fields.get("copyright", "")))
+                author = re.sub(
+                    r"\s+", " ", re.sub(r"<[^>]*>|\([^)]*@[^)]*\)", "", fields.get("copyright", ""))
+                )
                 author = re.sub(r"^(Copyright|\(c\)|©|\d{4}(-\d{4})?,?|\s)+", "", author, flags=re.I).strip()
                 licence = fields.get("license", "").split("\n")[0].strip()
                 terms = Terms(author, "public domain" if licence == "public-domain" else licence)

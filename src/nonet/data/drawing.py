@@ -11,7 +11,6 @@ import numpy as np
 
 from nonet.data.catalogue import Part
 from nonet.data.clean import fingerprint, reason_to_drop
-from nonet.data.colours import dominant_colours
 from nonet.data.fetch import version_in_cache
 from nonet.data.pictures import Picture, Pixels
 from nonet.data.render import SvgFile, SvgText, alpha_box, fill_background, fit_square
@@ -76,9 +75,7 @@ def draw_one(picture: Picture) -> tuple[str, Drawn, Pixels | None]:
     if reason is not None:
         return picture.key, _dropped(picture, reason), None
     mark = fingerprint(sprite)
-    drawn = Drawn(
-        "sprite", 0, "", native, mark.bits_4.tobytes(), mark.thumb.tobytes(), dominant_colours(sprite)
-    )
+    drawn = Drawn("sprite", 0, "", native, mark.bits_4.tobytes(), mark.thumb.tobytes())
     return picture.key, drawn, sprite
 
 
@@ -88,14 +85,13 @@ def _background(picture: Picture, pixels: Pixels) -> tuple[str, Drawn, Pixels | 
     filled = fill_background(pixels)
     with_alpha = np.concatenate([filled, np.full((*filled.shape[:2], 1), 255, np.uint8)], axis=2)
     mark = fingerprint(with_alpha)
-    colours = dominant_colours(with_alpha)
     native = min(pixels.shape[:2])
     return (
         picture.key,
-        Drawn("background", 0, "", native, mark.bits_4.tobytes(), mark.thumb.tobytes(), colours),
+        Drawn("background", 0, "", native, mark.bits_4.tobytes(), mark.thumb.tobytes()),
         filled,
     )
 
 
 def _dropped(picture: Picture, reason: str) -> Drawn:
-    return Drawn(picture.kind, -1, reason, 0, b"", b"", {})
+    return Drawn(picture.kind, -1, reason, 0, b"", b"")

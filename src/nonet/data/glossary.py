@@ -7,25 +7,10 @@ from importlib import resources
 
 # Their titles are Italian even where a word is English too ("sole", "pesca").
 _ITALIAN_AUTHORS = ("francesco", "rollandin", "ezechiele", "olivo")
-_ALSO_ENGLISH = frozenset(
-    [
-        "rose",
-        "raisin",
-        "crayon",
-        "citron",
-        "chat",
-        "glace",
-        "vis",
-        "sub",
-        "mix",
-        "metro",
-        "scotch",
-        "caterpillar",
-        "sole",
-        "clips",
-        "papillon",
-    ]
-)
+_ALSO_ENGLISH = frozenset({
+    "rose", "raisin", "crayon", "citron", "chat", "glace", "vis", "sub", "mix", "metro", "scotch", "caterpillar",
+    "sole", "clips", "papillon",
+})  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -112,8 +112,8 @@ def _read(file: zipfile.ZipFile, member: str) -> Model:
 
 
 def _corner(text: str, positions: int, uvs: int, normals: int) -> tuple[int, int, int]:
-    """"7/3/2", "7//2", "7" or negative (from the end) into zero-based indices; -1 where there is none."""
-    parts = (text.split("/") + ["", ""])[:3]
+    """ "7/3/2", "7//2", "7" or negative (from the end) into zero-based indices; -1 where there is none."""
+    parts = ([*text.split("/"), "", ""])[:3]
     counts = (positions, uvs, normals)
     found = []
     for part, count in zip(parts, counts, strict=True):

@@ -92,7 +92,9 @@ def render_model(
     image = np.zeros((_SIDE * _SIDE, 4), np.float32)
     solid = colour_F4[:, 3] > 0.9
     for chosen in (solid, (colour_F4[:, 3] > 0.04) & ~solid):
-        _blend(image, scene, pixel_F, depth_F, triangle_F, weights_F3, colour_F4, np.flatnonzero(chosen), solid)
+        _blend(
+            image, scene, pixel_F, depth_F, triangle_F, weights_F3, colour_F4, np.flatnonzero(chosen), solid
+        )
     if not image[:, 3].any():
         raise ValueError("blank")
     return _half(image.reshape(_SIDE, _SIDE, 4))
@@ -197,7 +199,12 @@ class _Scene:
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
         normal = np.where(normal[:, 2:] < 0, -normal, normal)
         key, fill = _KEY / np.linalg.norm(_KEY), _FILL / np.linalg.norm(_FILL)
-        shade = 0.44 + 0.5 * np.maximum(normal @ key, 0) + 0.14 * np.maximum(normal @ fill, 0) + 0.1 * normal[:, 1]
+        shade = (
+            0.44
+            + 0.5 * np.maximum(normal @ key, 0)
+            + 0.14 * np.maximum(normal @ fill, 0)
+            + 0.1 * normal[:, 1]
+        )
         half = key + np.array([0, 0, 1], np.float32)
         gloss = np.maximum(normal @ (half / np.linalg.norm(half)), 0) ** 28
         specular = np.array([material.specular for material in self.model.materials], np.float32)

@@ -89,7 +89,8 @@ SOURCES: tuple[Source, ...] = (
     Source(
         "endless-sky", "apt", "endless-sky-data", "0.9.8-1.2",
         "e45835e05a11e84bb1a890a0ded390246a53b8318f21a25925aa70fa54f80c13",
-        "per file: public domain, CC0, CC-BY, CC-BY-SA-4.0", False, "Michael Zahniser and the named photographers", 69.7,
+        "per file: public domain, CC0, CC-BY, CC-BY-SA-4.0", False,
+        "Michael Zahniser and the named photographers", 69.7,
     ),
     Source(
         "wesnoth", "apt", "wesnoth-1.16-data", "1:1.16.9-1",

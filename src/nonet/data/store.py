@@ -31,7 +31,6 @@ class Drawn:
     native: int
     bits: bytes
     thumb: bytes
-    colours: dict[str, float]
 
 
 class PictureStore:
@@ -76,7 +75,7 @@ class PictureStore:
                     stream.write(np.ascontiguousarray(pixels).tobytes())
             row = {
                 "key": key, "kind": drawn.kind, "at": at, "drop": drawn.drop, "native": drawn.native,
-                "bits": drawn.bits.hex(), "thumb": drawn.thumb.hex(), "colours": drawn.colours,
+                "bits": drawn.bits.hex(), "thumb": drawn.thumb.hex(),
             }  # fmt: skip
             with (self._folder / "index.jsonl").open("ab") as stream:
                 stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
@@ -114,7 +113,6 @@ class PictureStore:
             native=row["native"],
             bits=bytes.fromhex(row["bits"]),
             thumb=bytes.fromhex(row["thumb"]),
-            colours=row["colours"],
         )
         self._drawn[row["key"]] = drawn
         if drawn.at >= 0:

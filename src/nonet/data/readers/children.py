@@ -21,7 +21,8 @@ _STAMP_JUNK = re.compile(
 )
 # A stamp's text is a sentence: its first clause, before it begins to teach.
 _CLAUSE = re.compile(
-    r"\s*(\(|—|–|;|:|,| that | which | is | are | was | were | used | worn | can | called | for | when | you |[.!?…]).*$"
+    r"\s*(\(|—|–|;|:|,| that | which | is | are | was | were | used | worn | can | called | for | when | you |"
+    r"[.!?…]).*$"
 )
 _OPENING = re.compile(r"^(an?|the|some|our|this|two|three|one|pair of|a pair of|a bunch of)\s+", re.I)
 

@@ -62,7 +62,14 @@ _EYES = {
     "round": "", "dots": "", "bigPupils": "with big eyes", "mono": "one-eyed", "trio": "three-eyed",
     "four": "four-eyed", "happy": "happy", "angry": "angry", "sleepy": "sleepy", "wink": "winking",
 }  # fmt: skip
-_MOUTHS = {"smile": "", "grin": "grinning", "teeth": "with teeth", "frown": "sad", "laugh": "laughing", "tongue": ""}
+_MOUTHS = {
+    "smile": "",
+    "grin": "grinning",
+    "teeth": "with teeth",
+    "frown": "sad",
+    "laugh": "laughing",
+    "tongue": "",
+}
 _PATTERNS = {"dots": "spotted", "stripes": "striped", "belly": "", "speckles": "speckled"}
 
 
@@ -94,7 +101,9 @@ def _clay(rng: random.Random) -> tuple[str, tuple[str, ...], Options]:
     }  # fmt: skip
     colour, body = _hue(rng, ("white", "black", "gray"))
     top, top_words = _one(tops, rng)
-    eyes, eye_words = _one({"googly": "", "mono": "one-eyed", "trio": "three-eyed", "happy": "happy", "big": ""}, rng)
+    eyes, eye_words = _one(
+        {"googly": "", "mono": "one-eyed", "trio": "three-eyed", "happy": "happy", "big": ""}, rng
+    )
     options: Options = {
         "bodyColor": [body], "topVariant": [top], "topProbability": 100, "eyesVariant": [eyes],
         "mouthVariant": [rng.choice(["smile", "teeth", "grin", "tongue"])],
@@ -107,7 +116,12 @@ def _robot(rng: random.Random) -> tuple[str, tuple[str, ...], Options]:
         "antenna": "with an antenna", "twin": "with two antennas", "dish": "with a dish", "siren": "with a siren",
         "fin": "with a fin", "lightbar": "with a light",
     }  # fmt: skip
-    chests = {"heart": "with a heart", "screen": "with a screen", "buttons": "with buttons", "dial": "with a dial"}
+    chests = {
+        "heart": "with a heart",
+        "screen": "with a screen",
+        "buttons": "with buttons",
+        "dial": "with a dial",
+    }
     colour, body = _hue(rng)
     top, top_words = _one(tops, rng)
     chest, chest_words = _one(chests, rng)
@@ -138,7 +152,13 @@ def _plant(rng: random.Random) -> tuple[str, tuple[str, ...], Options]:
 
 
 def _planet(rng: random.Random) -> tuple[str, tuple[str, ...], Options]:
-    surfaces = {"banded": "banded", "cratered": "cratered", "swirl": "swirly", "spotted": "spotted", "terra": ""}
+    surfaces = {
+        "banded": "banded",
+        "cratered": "cratered",
+        "swirl": "swirly",
+        "spotted": "spotted",
+        "terra": "",
+    }
     surface, words = _one(surfaces, rng)
     colour, disc = _hue(rng, ("black", "white"))
     ringed = rng.random() < 0.5
@@ -161,8 +181,12 @@ def _big_smile(rng: random.Random) -> tuple[str, tuple[str, ...], Options]:
         "catEars": "with cat ears", "clownNose": "with a clown nose", "glasses": "with glasses",
         "mustache": "with a mustache", "sunglasses": "with sunglasses",
     }  # fmt: skip
-    eyes, mood = _one({"normal": "", "sad": "sad", "angry": "angry", "cheery": "happy", "winking": "winking"}, rng)
-    mouth = {"sad": "openSad", "angry": "unimpressed"}.get(eyes, rng.choice(["openedSmile", "teethSmile", "kawaii"]))
+    eyes, mood = _one(
+        {"normal": "", "sad": "sad", "angry": "angry", "cheery": "happy", "winking": "winking"}, rng
+    )
+    mouth = {"sad": "openSad", "angry": "unimpressed"}.get(
+        eyes, rng.choice(["openedSmile", "teethSmile", "kawaii"])
+    )
     hair, hair_words = _one(hairs, rng)
     extra, extra_words = _one(extras, rng)
     dressed = rng.random() < 0.5
@@ -183,7 +207,9 @@ def _persona(rng: random.Random) -> tuple[str, tuple[str, ...], Options]:
     }  # fmt: skip
     hair, words = _one(hairs, rng)
     bearded = rng.random() < 0.35 and hair in ("bald", "beanie", "cap", "buzzcut", "curly")
-    eyes, eye_words = _one({"open": "", "glasses": "with glasses", "sunglasses": "with sunglasses", "happy": ""}, rng)
+    eyes, eye_words = _one(
+        {"open": "", "glasses": "with glasses", "sunglasses": "with sunglasses", "happy": ""}, rng
+    )
     colour, shirt = _hue(rng)
     if bearded:
         words = words.replace("person", "man", 1) + (" and a beard" if "with" in words else " with a beard")
@@ -307,7 +333,12 @@ def read_dicebear(folder: Path) -> Iterator[Picture]:
             seen[caption] = seen.get(caption, 0) + 1
             if seen[caption] > (12 if kind.kind == "background" else 4):
                 continue
-            options = {"seed": f"{kind.style}-{number}", "size": 256, "backgroundColor": ["#00000000"], **options}
+            options = {
+                "seed": f"{kind.style}-{number}",
+                "size": 256,
+                "backgroundColor": ["#00000000"],
+                **options,
+            }
             if "animation" in known:
                 options["animationVariant"] = ["none"]
             yield Picture(

@@ -14,35 +14,47 @@ from nonet.data.wordnet import WordNet
 # Crawl's folders with things to see, and the noun that a name in them stands for where it is none itself.
 _CRAWL_FOLDERS = {
     "mon/animals": "animal", "mon/dragons": "dragon", "mon/draconic": "dragon person", "mon/fungi_plants": "plant",
-    "mon/humanoids": "humanoid", "mon/giants": "giant", "mon/nonliving": "creature", "mon/aberrations": "monster",
+    "mon/humanoids": "fantasy creature", "mon/giants": "giant", "mon/nonliving": "creature",
+    "mon/aberrations": "monster",
     "mon/amorphous": "blob", "mon/aquatic": "sea creature", "mon/spriggan": "fairy", "mon/eyes": "eye monster",
     "mon/statues": "statue", "mon/holy": "angel", "mon/undead": "ghost", "mon/undead/skeletons": "skeleton",
-    "item/armour": "armor", "item/weapon": "blade", "item/weapon/ranged": "bow", "item/potion": "potion",
+    "item/armour": "armor", "item/weapon": "", "item/weapon/ranged": "", "item/potion": "potion",
     "item/ring": "ring", "item/amulet": "amulet", "item/wand": "magic wand", "item/scroll": "scroll",
     "item/book": "book", "item/staff": "magic staff", "item/food": "food", "item/gold": "gold coins",
-    "item/misc": "thing", "dngn/trees": "tree", "dngn/statues": "statue", "dngn/doors": "door", "dngn/traps": "",
-    "UNUSED/monsters": "monster", "UNUSED/weapons": "blade", "UNUSED/food": "food",
+    "item/misc": "", "dngn/trees": "tree", "dngn/statues": "statue", "dngn/doors": "door",
+    "UNUSED/monsters": "monster", "UNUSED/weapons": "", "UNUSED/food": "food",
 }  # fmt: skip
-_CRAWL_STYLE_WORDS = re.compile(r"\b(new|old|tile|unrand|urand|base|alt|shadow|artefact|artifact|randart|ego|mons)\b")
+# Numbering and style of files, and adjectives of the game's own world.
+_CRAWL_WORDS = re.compile(
+    r"\b(new|old|tile|unrand|urand|base|alt|shadow|artefact|artifact|randart|ego|mons|misc|uncollected|art|crypt|death|"
+    r"doom|hell|holy|mana|shock|spark|steelbarb|caustic|torpor|tyrant|emperor|dream|blink|goliath|shard|sky|war|oklob|"
+    r"rime|dire|blessed|executioner|sacred|deep|royal|fulminant|halazid|bloated|curse|lost|missing|profane|silent|"
+    r"putrid|searing|phantasmal|animated|wucad mu|killer|moth of|quadruped|medium|small|left|right|water|of wrath|"
+    r"flayed|drowned|nameless|creeping|insubstantial|spellforged|test|toenail|will the|orb of|eye of|cane|sun|orb)\b"
+)
 _CRAWL_JUNK = re.compile(
     r"tentacle|segment|corpse|blood|flesh|torment|demon|butcher|rotten|chunk|mutant|spectral|simulac|overlay|brand|"
-    r"unseen|zombie|cursed|draugr|skull|offal|ghoul|tengu|ushabti|abomination"
+    r"unseen|zombie|cursed|draugr|skull|offal|ghoul|tengu|ushabti|abomination|gate|runed|broken|clear|^i-|bone_human|"
+    r"maw|cob$|toe$|prism|vortex|spawner|servitor|wellspring|vane|quad$|bullet|trap|maggot|swarm|spore|idol|ancestor|apis$|stoker|tiamat|twister|beast$"
 )
 # Names of potions, rings and the like are of how they look only where they are colours or materials.
 _LOOKS = re.compile(
     r"^(ruby|emerald|golden|silver|black|white|red|green|blue|yellow|orange|pink|purple|violet|brown|gray|grey|bronze|"
     r"brass|copper|coral|jade|pearl|opal|diamond|wood|wooden|iron|bone|clay|glass|crystal|bubbly|cloudy|cyan|magenta)"
 )
-_NAMED_BY_FOLDER = frozenset({"item/potion", "item/ring", "item/amulet", "item/wand", "item/scroll", "item/book", "item/staff"})
+_NAMED_BY_FOLDER = frozenset(
+    {"item/potion", "item/ring", "item/amulet", "item/wand", "item/scroll", "item/book", "item/staff"}
+)
 
 
 def read_crawl(folder: Path, words: WordNet) -> Iterator[Picture]:
     """Named 32-pixel tiles of monsters and items; `folder` is `source/rltiles`."""
     for where, noun in _CRAWL_FOLDERS.items():
         for path in sorted((folder / where).glob("*.png")):
-            label = clean_label(_CRAWL_STYLE_WORDS.sub(" ", path.stem.replace("_", " ")))
-            if not label or _CRAWL_JUNK.search(path.stem):
+            label = clean_label(_CRAWL_WORDS.sub(" ", path.stem.replace("_", " ")))
+            if _CRAWL_JUNK.search(path.stem) or path.name.startswith("."):
                 continue
+            label = re.sub(r"^(statue|skeleton) (.+)$", r"\2 \1", label)
             if where in _NAMED_BY_FOLDER:
                 look = _LOOKS.match(label)
                 caption = f"{look.group(1)} {noun}" if look else noun
@@ -52,7 +64,9 @@ def read_crawl(folder: Path, words: WordNet) -> Iterator[Picture]:
                 caption = noun
             if not caption or caption in ("thing", "creature", "animal"):
                 continue
-            names = [noun] if noun and noun != caption else []
+            # The folder's noun is the thing's kind for creatures; weapons lie together in all kinds.
+            fits = where.startswith("mon") or noun in words.kinds(head_noun(caption, words))
+            names = [noun] if fits and noun != caption else []
             yield Picture(
                 key=path.relative_to(folder).as_posix(),
                 source="crawl",
@@ -71,7 +85,8 @@ def read_crawl(folder: Path, words: WordNet) -> Iterator[Picture]:
 
 
 _WESNOTH_RACES = {
-    "undead": "skeleton", "drakes": "dragon warrior", "monsters": "", "humans": "", "elves": "elf", "woses": "tree creature",
+    "undead": "skeleton", "drakes": "dragon warrior", "monsters": "", "humans": "", "elves": "elf",
+    "woses": "tree creature",
     "trolls": "troll", "dwarves": "dwarf", "orcs": "orc", "wolves": "wolf", "nagas": "snake warrior",
     "saurians": "lizard warrior", "goblins": "goblin", "merfolk": "merman", "dunefolk": "",
 }  # fmt: skip
@@ -83,15 +98,19 @@ _WESNOTH_NAMES = {
     "bowman": "archer", "longbowman": "archer", "master-bowman": "archer", "ranger": "archer", "huntsman": "hunter",
     "fire-dragon": "dragon", "gryphon": "griffin", "jinn": "genie", "sea-serpent": "sea serpent", "cuttlefish": "squid",
     "woodland_boar": "wild boar", "giant_ant": "giant ant", "big-icemonax": "walrus monster", "ghost": "ghost",
-    "spectre": "ghost", "shadow": "ghost", "wraith": "ghost", "nightmare": "dark horse", "black-stallion": "black horse",
+    "spectre": "ghost", "shadow": "ghost", "wraith": "ghost", "nightmare": "dark horse",
+    "black-stallion": "black horse",
     "falcon": "falcon", "yeti": "yeti", "bear": "bear", "horse": "horse", "crocodile": "crocodile",
     "gryphon-rider": "dwarf on a griffin", "wolf-rider": "goblin on a wolf",
 }  # fmt: skip
-_WESNOTH_SOLDIERS = re.compile(r"swordsman|spearman|halberdier|pikeman|infantry|guard|general|marshal|lieutenant|sergeant")
+_WESNOTH_SOLDIERS = re.compile(
+    r"swordsman|spearman|halberdier|pikeman|infantry|guard|general|marshal|lieutenant|sergeant"
+)
 _WESNOTH_PLACES = {
     "landscape-castle": "castle", "landscape-mountains-01": "mountains", "landscape-mountains-02": "mountains",
     "landscape-mountains-03": "mountains", "landscape-mountains-04": "mountains", "landscape-mountains-05": "mountains",
-    "landscape-hills-01": "hills", "landscape-hills-02": "hills", "landscape-plain": "meadow", "landscape-coast": "beach",
+    "landscape-hills-01": "hills", "landscape-hills-02": "hills", "landscape-plain": "meadow",
+    "landscape-coast": "beach",
     "landscape-bridge": "bridge", "landscape-bridge_sun": "bridge at sunset", "swamp-01": "swamp", "swamp-02": "swamp",
     "swamp-03": "swamp",
 }  # fmt: skip
@@ -102,7 +121,13 @@ def read_wesnoth(folder: Path, words: WordNet) -> Iterator[Picture]:
     portraits = folder / "core/images/portraits"
     for path in sorted(portraits.rglob("*.png")):
         race = path.relative_to(portraits).parts[0]
-        if "zombie" in path.stem or path.stem in ("soulless", "walking-corpse", "ghoul", "thunderer", "dragonguard"):
+        if "zombie" in path.stem or path.stem in (
+            "soulless",
+            "walking-corpse",
+            "ghoul",
+            "thunderer",
+            "dragonguard",
+        ):
             continue
         plain = re.sub(r"(\+female)?(-\d+)?$", "", path.stem)
         female = "+female" in path.stem
@@ -160,7 +185,8 @@ _SCRATCH_PLACES = {
 _SCRATCH_NAMES = {
     "car-bug": "car", "car-cow": "cow car", "cub": "lion cub", "gobo": "creature", "wild": "wild creature",
     "fantasy": "fantasy creature", "monkeyking": "monkey king", "magiccarpet": "flying carpet",
-    "roundman": "round man", "squaregirl": "girl", "squareguy": "man", "womanbun": "woman", "womanwaving": "woman waving",
+    "roundman": "round man", "squaregirl": "girl", "squareguy": "man", "womanbun": "woman",
+    "womanwaving": "woman waving",
     "boycurly": "boy with curly hair", "boyshorts": "boy in shorts", "royalperson": "queen", "thai-dancer": "dancer",
     "sunglassF": "sunglasses", "partyhat": "party hat", "wizardhat": "wizard hat", "palmtree": "palm tree",
     "beachball": "beach ball", "tennisball": "tennis ball", "soccer": "soccer ball", "mic": "microphone",
@@ -182,7 +208,9 @@ def read_scratch(folder: Path, words: WordNet) -> Iterator[Picture]:
         for path in sorted((folder / "Costumes" / group).iterdir()):
             if path.suffix not in (".png", ".gif", ".jpg") or _SCRATCH_JUNK.match(path.stem):
                 continue
-            plain = re.sub(r"\d*(-[a-z]|-\d+|-(walking|standing|sitting|running|laughing|shouting).*)?$", "", path.stem)
+            plain = re.sub(
+                r"\d*(-[a-z]|-\d+|-(walking|standing|sitting|running|laughing|shouting).*)?$", "", path.stem
+            )
             caption = _SCRATCH_NAMES.get(plain) or clean_label(plain.replace("-", " "))
             if not caption or not head_noun(caption, words):
                 continue
@@ -204,7 +232,8 @@ def read_scratch(folder: Path, words: WordNet) -> Iterator[Picture]:
         if path.suffix in (".png", ".gif", ".jpg") and path.stem in _SCRATCH_PLACES:
             yield _background(
                 f"backgrounds/{path.stem}", "scratch", "Scratch backgrounds", path, _SCRATCH_PLACES[path.stem],
-                "clip art" if path.suffix == ".gif" else "photo", "Massachusetts Institute of Technology", "CC-BY-SA-3.0",
+                "clip art" if path.suffix == ".gif" else "photo", "Massachusetts Institute of Technology",
+                "CC-BY-SA-3.0",
             )  # fmt: skip
 
 

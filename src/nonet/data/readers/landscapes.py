@@ -25,7 +25,8 @@ _PLACE_NAMES = {
 }  # fmt: skip
 _PLANETS = {
     "callisto": "moon of jupiter", "earth": "planet earth", "europa": "icy moon", "ganymede": "moon of jupiter",
-    "io": "yellow moon", "jupiter": "planet jupiter", "luna": "moon", "mars": "planet mars", "mercury": "planet mercury",
+    "io": "yellow moon", "jupiter": "planet jupiter", "luna": "moon", "mars": "planet mars",
+    "mercury": "planet mercury",
     "neptune": "planet neptune", "uranus": "planet uranus", "venus": "planet venus", "titan": "orange moon",
     "cloud": "cloudy planet", "desert": "desert planet", "dust": "dusty planet", "forest": "green planet",
     "gas": "gas planet", "ice": "ice planet", "lava": "lava planet", "ocean": "ocean planet", "rock": "rocky planet",

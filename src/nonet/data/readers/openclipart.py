@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nonet.data.captions import clean_label, head_noun, unique
+from nonet.data.captions import clean_label, concept_of, head_noun, unique
 from nonet.data.glossary import translate
 from nonet.data.pictures import Picture, Style
 from nonet.data.render import SvgFile
@@ -26,7 +26,8 @@ _JUNK_FOLDERS = re.compile(
 _JUNK_TITLE = re.compile(
     r"gramastar|flat icon|lemon theme|etiquette|blueberry|iconset|icon[- ]theme|hotel icon|aiga|road ?sign|\bmaps?\b|"
     r"\bflag\b|\bled\b|gradient|template|button|arrow|frame|border|corner|pattern|logo|wallpaper|blank|kanji|cisco|"
-    r"network|internet|router|\bstates?\b|provinc|\bsign\b|symbol|stemma|simbolo|tasto|profilat|barcode|\bkey [a-z0-9]\b|jigsaw|knot|diagram|font|letter",
+    r"network|internet|router|\bstates?\b|provinc|\bsign\b|symbol|stemma|simbolo|tasto|profilat|"
+    r"barcode|\bkey [a-z0-9]\b|jigsaw|knot|diagram|font|letter",
     re.I,
 )
 _GENERIC = re.compile(
@@ -66,71 +67,14 @@ _FOLDER_NOUNS = {
     "recreation/holiday/christmas": "christmas decoration",
 }
 # Nouns that say nothing about what is seen.
-_VAGUE = frozenset(
-    [
-        "people",
-        "person",
-        "animal",
-        "food",
-        "tool",
-        "symbol",
-        "sign",
-        "icon",
-        "image",
-        "picture",
-        "thing",
-        "object",
-        "nature",
-        "work",
-        "art",
-        "item",
-        "element",
-        "set",
-        "group",
-        "transport",
-        "transportation",
-        "vehicle",
-        "plant",
-        "building",
-        "equipment",
-        "space",
-        "weather",
-        "science",
-        "office",
-        "sport",
-        "sports",
-        "game",
-        "toy",
-        "music",
-        "clothing",
-        "decoration",
-        "holiday",
-        "bird",
-        "insect",
-        "fish",
-        "mammal",
-        "fruit",
-        "vegetable",
-        "computer",
-        "hardware",
-        "beverage",
-        "shape",
-        "dessert",
-        "recreation",
-        "activity",
-        "carbohydrate",
-        "card",
-        "part",
-        "body",
-        "cartoon",
-        "science",
-        "health",
-        "geography",
-        "festive",
-        "menu",
-        "structure",
-    ]
-)
+_VAGUE = frozenset({
+    "people", "person", "animal", "food", "tool", "symbol", "sign", "icon", "image", "picture", "thing", "object",
+    "nature", "work", "art", "item", "element", "set", "group", "transport", "transportation", "vehicle", "plant",
+    "building", "equipment", "space", "weather", "science", "office", "sport", "sports", "game", "toy", "music",
+    "clothing", "decoration", "holiday", "bird", "insect", "fish", "mammal", "fruit", "vegetable", "computer",
+    "hardware", "beverage", "shape", "dessert", "recreation", "activity", "carbohydrate", "card", "part", "body",
+    "cartoon", "health", "geography", "festive", "menu", "structure",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +189,6 @@ def _without_author(stem: str, author: str) -> str:
 
 def _english(label: str, words: WordNet) -> bool:
     """Whether most words of a label are known nouns: foreign and invented titles are not."""
-    parts = [part for part in label.replace("-", " ").split() if len(part) > 3]
+    parts = [part for part in concept_of(label, words).replace("-", " ").split() if len(part) > 3]
     known = [part for part in parts if words.singular(part) in words.senses]
     return not parts or len(known) * 2 >= len(parts)

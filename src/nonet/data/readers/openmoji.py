@@ -14,12 +14,18 @@ from nonet.data.render import SvgFile, SvgText
 
 _COLOUR = EmojiSet("openmoji", "OpenMoji", "OpenMoji and contributors", "CC-BY-SA-4.0", False, 0.7)
 _BLACK = EmojiSet(
-    "openmoji-black", "OpenMoji black", "OpenMoji and contributors", "CC-BY-SA-4.0", False, 0.5, "line drawing"
+    "openmoji-black",
+    "OpenMoji black",
+    "OpenMoji and contributors",
+    "CC-BY-SA-4.0",
+    False,
+    0.5,
+    "line drawing",
 )
-_EXTRA_SUBGROUPS = frozenset(
-    "animals-nature climate-environment emergency food-drink gardening healthcare objects people technology "
-    "travel-places".split()
-)
+_EXTRA_SUBGROUPS = frozenset({
+    "animals-nature", "climate-environment", "emergency", "food-drink", "gardening", "healthcare", "objects",
+    "people", "technology", "travel-places",
+})  # fmt: skip
 
 
 def read_openmoji(iconify: Path, package: Path, words: EmojiWords) -> Iterator[Picture]:
@@ -27,7 +33,9 @@ def read_openmoji(iconify: Path, package: Path, words: EmojiWords) -> Iterator[P
 
     `iconify` is the unpacked `@iconify/json`, `package` the unpacked `openmoji`.
     """
-    table = {row["hexcode"].lower(): row for row in json.loads((package / "data/openmoji.json").read_text("utf-8"))}
+    table = {
+        row["hexcode"].lower(): row for row in json.loads((package / "data/openmoji.json").read_text("utf-8"))
+    }
     for name, document, _, code in read_icon_set(iconify / "json" / "openmoji.json"):
         emoji = words.by_code(code) if code else None
         row = table.get(code.lower()) if code else None
@@ -45,7 +53,9 @@ def read_openmoji(iconify: Path, package: Path, words: EmojiWords) -> Iterator[P
             label = clean_label(row["annotation"])
             tags = [clean_label(tag) for tag in row["openmoji_tags"].split(",")]
             if label and not row["skintone"]:
-                yield _extra(f"openmoji/{name}", label, tags, SvgText(document), row["openmoji_author"], "emoji")
+                yield _extra(
+                    f"openmoji/{name}", label, tags, SvgText(document), row["openmoji_author"], "emoji"
+                )
     for folder in ("black/svg", "black"):
         yield from _line_drawings(package / folder, words)
 

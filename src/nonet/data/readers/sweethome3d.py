@@ -24,7 +24,9 @@ _ARCHIVES = (
     ("Reallusion", "Reallusion models", "CC-BY-3.0"),
     ("Scopia", "Scopia models", "CC-BY-3.0"),
 )
-_PLUGS = re.compile(r"\bplug\b|\bsocket\b|\bswitch\b|parking slot|^frame |rail(ing|s)$|^bill \d|french window")
+_PLUGS = re.compile(
+    r"\bplug\b|\bsocket\b|\bswitch\b|parking slot|^frame |rail(ing|s)$|^bill \d|french window"
+)
 # What comes in any colour; food, plants, animals and people keep theirs.
 _COLOURABLE = re.compile(
     r"chair|sofa|couch|stool|\bcar\b|\bvan\b|truck|bus|scooter|motorcycle|bicycle|bed$|lamp|table|desk|"
@@ -39,7 +41,20 @@ _KEEPS_COLOUR = re.compile(
 # Plain fittings: one view is enough.
 _DULL_CATEGORIES = frozenset({"Bathroom", "Doors and windows", "Kitchen", "Staircases", "Lights"})
 # Objects that take another thing's skin well: one solid body.
-_BLENDED = ("armchair", "chair", "sofa", "teapot", "car", "vase", "lamp", "helmet", "handbag", "cup", "backpack", "guitar")
+_BLENDED = (
+    "armchair",
+    "chair",
+    "sofa",
+    "teapot",
+    "car",
+    "vase",
+    "lamp",
+    "helmet",
+    "handbag",
+    "cup",
+    "backpack",
+    "guitar",
+)
 _SKIN_SIDE = 160
 
 
@@ -131,7 +146,13 @@ def _views(
 
 
 def _blends(
-    archive: str, stem: str, entry: dict[str, str], caption: str, name: str, licence: str, skins: Sequence[Skin]
+    archive: str,
+    stem: str,
+    entry: dict[str, str],
+    caption: str,
+    name: str,
+    licence: str,
+    skins: Sequence[Skin],
 ) -> Iterator[Picture]:
     if caption not in _BLENDED:
         return
