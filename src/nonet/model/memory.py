@@ -1,9 +1,9 @@
 """The picture memory: what a drawing remembers, and where on the canvas it remembers it.
 
 Retrieval-augmented drawing (Re-Imagen, RDM, KNN-Diffusion, RA-CM3) made small: every remembered picture is kept as
-codec tokens at two sizes, `FULL` (the whole canvas) and `SMALL` (9x9 cells), so that it can be laid on the 16x16 token grid
-wherever the thing shall appear. The decoder reads these grids position by position, and learns from them what to copy,
-what to change and how to join.
+codec tokens at two sizes, `FULL` (the whole canvas) and `SMALL` (9x9 cells), so that it can be laid on the 16x16
+token grid wherever the thing shall appear. The decoder reads these grids position by position, and learns from them
+what to copy, what to change and how to join.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,14 @@ def shrink(pixels_BHWC: Tensor, side: int) -> Tensor:
     return resized.permute(0, 2, 3, 1)
 
 
-def wordings(record: SpriteRecord | BackgroundRecord) -> list[str]:
-    """What a picture may be called: its caption, its synonyms, and what its concept is called."""
-    words = [record.caption, record.concept, *record.synonyms]
-    return list(dict.fromkeys(w.strip().lower() for w in words if w.strip()))
+def wordings(record: SpriteRecord | BackgroundRecord, names: Container[str] = ()) -> list[str]:
+    """What a picture may be called: its caption, its concept, and its synonyms.
+
+    A synonym that is some picture's own name (in `names`) is left to those pictures: "dog" does not call up a hot dog.
+    """
+    own = [record.caption.strip().lower(), record.concept.strip().lower()]
+    others = [word.strip().lower() for word in record.synonyms]
+    return [w for w in dict.fromkeys([*own, *(o for o in others if o not in names)]) if w]
 
 
 def memory_tensors(
@@ -88,8 +92,9 @@ def memory_tensors(
 ) -> dict[str, Tensor]:
     """The tensors of a `PictureMemory` over the pictures `keep`; everything is indexed by place in `keep`."""
     called: dict[str, list[int]] = {}
+    names = {name.lower() for index in keep for name in (records[index].caption, records[index].concept)}
     for place, picture in enumerate(keep):
-        for words in wordings(records[picture]):
+        for words in wordings(records[picture], names):
             called.setdefault(words, []).append(place)
     texts = sorted(called)
     offsets = torch.zeros(len(texts) + 1, dtype=torch.int64)
