@@ -35,7 +35,8 @@ _SYNSETS = (
 def write_wordnet(folder: Path) -> Path:
     """The noun files in `folder`; the first line of each is a licence line, as in the real ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    data, senses = ["  1 a licence line"], {}
+    data = ["  1 a licence line"]
+    senses: dict[str, list[str]] = {}
     for offset, lexfile, words, above in _SYNSETS:
         names = words.split()
         pointers = f"001 @ {above} n 0000" if above else "000"

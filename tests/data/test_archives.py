@@ -4,6 +4,7 @@ import io
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Literal, cast
 
 import pytest
 
@@ -13,7 +14,7 @@ from nonet.errors import NonetError
 
 def tar(mode: str, name: str = "package/a.txt") -> bytes:
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode=f"w:{mode}") as file:
+    with tarfile.open(fileobj=stream, mode=cast(Literal["w:gz"], f"w:{mode}")) as file:
         entry = tarfile.TarInfo(name)
         entry.size = 5
         file.addfile(entry, io.BytesIO(b"hello"))

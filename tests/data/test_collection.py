@@ -10,7 +10,7 @@ from nonet.data.collection import BackgroundRecord, Collection, SpriteRecord, re
 from nonet.errors import NonetError
 
 
-def record(caption: str = "red apple", kind: type = SpriteRecord):  # type: ignore[no-untyped-def,type-arg]
+def record(caption: str = "red apple", kind: type = SpriteRecord):  # type: ignore[no-untyped-def]
     return kind(
         id=f"test/{caption}", caption=caption, synonyms=["apple"], style="emoji", source="test", set="Tests",
         title=caption, author="nobody", licence="CC0-1.0", permissive=True, concept="apple",

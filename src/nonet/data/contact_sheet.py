@@ -13,20 +13,21 @@ from nonet.data.collection import BackgroundRecord, Collection, SpriteRecord
 from nonet.errors import NonetError
 from nonet.files import atomic_write
 
+Record = SpriteRecord | BackgroundRecord
 _CELL = 112
 _TEXT = 34
 _PAPER = (236, 238, 240)
 
 
 def choose(
-    records: Sequence[SpriteRecord] | Sequence[BackgroundRecord],
+    records: Sequence[Record],
     count: int,
     seed: int = 0,
     words: str = "",
     source: str = "",
     style: str = "",
     split: str = "",
-    where: Callable[[SpriteRecord | BackgroundRecord], bool] | None = None,
+    where: Callable[[Record], bool] | None = None,
 ) -> list[int]:
     """Indices of at most `count` random records that fit every filter given, in the records' order.
 
@@ -84,7 +85,7 @@ def contact_sheet(
     Raises:
         NonetError: `not_found` where nothing fits the filters; `output_unwritable`.
     """
-    records = collection.background_records if backgrounds else collection.records
+    records: Sequence[Record] = collection.background_records if backgrounds else collection.records
     pixels = collection.backgrounds if backgrounds else collection.sprites
     chosen = choose(records, count, seed, words, source, style, split)
     if not chosen:

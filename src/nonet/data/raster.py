@@ -104,7 +104,7 @@ def _turn(yaw: float, pitch: float) -> Floats:
     a, b = np.radians(yaw), np.radians(pitch)
     around = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
     tip = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
-    return (tip @ around).astype(np.float32)
+    return np.asarray(tip @ around, np.float32)
 
 
 def _fragments(screen_T32: Floats) -> tuple[Ints, Ints, Floats]:
@@ -131,8 +131,8 @@ def _fragments(screen_T32: Floats) -> tuple[Ints, Ints, Floats]:
         step = max(1, _BATCH // (side * side))
         for start in range(0, len(members), step):
             some = members[start : start + step]
-            b1 = _plane(w1_T[:, some], steps)
-            b2 = _plane(w2_T[:, some], steps)
+            b1 = _plane(np.asarray(w1_T[:, some], np.float32), steps)
+            b2 = _plane(np.asarray(w2_T[:, some], np.float32), steps)
             b0 = 1 - b1 - b2
             at = np.flatnonzero((b1 >= 0) & (b2 >= 0) & (b0 >= 0))
             box, place = np.divmod(at, side * side)
@@ -149,7 +149,7 @@ def _plane(coefficients_3B: Floats, steps_S: Floats) -> Floats:
     """A linear function on the pixels of a square box each: (B, side, side), rows first."""
     across = coefficients_3B[0][:, None] + coefficients_3B[1][:, None] * steps_S
     down = coefficients_3B[2][:, None] * steps_S
-    return down[:, :, None] + across[:, None, :]
+    return np.asarray(down[:, :, None] + across[:, None, :], np.float32)
 
 
 def _cross(one: Floats, two: Floats) -> Floats:
@@ -214,7 +214,7 @@ class _Scene:
         return np.asarray(lit**0.85, np.float32)
 
     def _mix(self, corners_T3X: Floats, triangle_F: Ints, weights_F3: Floats) -> Floats:
-        return np.einsum("fcx,fc->fx", corners_T3X[triangle_F], weights_F3)
+        return np.asarray(np.einsum("fcx,fc->fx", corners_T3X[triangle_F], weights_F3), np.float32)
 
     def _skin_colour(self, triangle_F: Ints, weights_F3: Floats) -> Floats:
         assert self.skin is not None
@@ -247,7 +247,7 @@ def _sample(texture_HW4: Pixels, uv_F2: Floats) -> Floats:
     height, width = texture_HW4.shape[:2]
     column = np.floor((uv_F2[:, 0] % 1.0) * width).astype(np.int64).clip(0, width - 1)
     row = np.floor((1.0 - uv_F2[:, 1] % 1.0) * height).astype(np.int64).clip(0, height - 1)
-    return texture_HW4[row, column].astype(np.float32) / 255
+    return np.asarray(texture_HW4[row, column] / np.float32(255), np.float32)
 
 
 def _blend(

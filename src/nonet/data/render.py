@@ -60,8 +60,13 @@ def render_svg(text: str, longest: int) -> Pixels:
 
     has_text = "<text" in text
     width, height = _page(text)
-    sides = {"height": longest} if height > width else {"width": longest}
-    png = resvg_py.svg_to_bytes(svg_string=text, dpi=90, skip_system_fonts=not has_text, **sides)
+    png = resvg_py.svg_to_bytes(
+        svg_string=text,
+        dpi=90,
+        skip_system_fonts=not has_text,
+        width=longest if width >= height else None,
+        height=longest if height > width else None,
+    )
     return decode(bytes(png))
 
 
