@@ -19,10 +19,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nonet.safety.lists import default_lists, spellings
 from nonet.safety.semantic import CATEGORIES, PROBE, THRESHOLDS, WEIGHTS, read_scenes
 
 HIDDEN, STEPS, BATCH, NOISE = 256, 500, 512, 0.6
 SPELLINGS_A_LINE = 40
+ALLOWED_FORMS = ("a {}", "{} in a window", "a painting of {}", "{} with a cat")
 
 
 def fit(x_ND: Tensor, y_N: Tensor, weight_N: Tensor, seed: int) -> nn.Sequential:
@@ -80,6 +82,14 @@ def main() -> None:
     texts += ordinary[:750]
     labels += [0] * 750
     weights += [0.3] * 750
+    # What the lists allow is harmless here too: "spotted dick", "blood orange", "a murder of crows".
+    for phrase in default_lists().allowed:
+        words = [" ".join(found) for found in spellings("=" + phrase.removeprefix("="))]
+        some = [form.format(words) for words in words for form in ALLOWED_FORMS]
+        some = chance.sample(some, min(6, len(some)))
+        texts += some
+        labels += [0] * len(some)
+        weights += [0.5] * len(some)
     refused, harmless = pairs("paraphrases_calibration"), lines("benign_calibration")
     extra = [text for _, text in refused] + harmless
     extra_y = torch.tensor([CATEGORIES.index(category) for category, _ in refused] + [0] * len(harmless))

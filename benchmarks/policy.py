@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ordinary_prompts import ordinary_prompts
 
 from nonet.safety.policy import Policy
 from nonet.safety.semantic import Embed, SceneGuard
+from nonet.safety.views import texts
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "data" / "policy"
@@ -69,6 +71,18 @@ def sentence_encoder(folder: Path | None) -> Embed:
     return embed
 
 
+class Remembered:
+    """The encoder, with all prompts of the benchmark embedded in a few large batches instead of one at a time."""
+
+    def __init__(self, embed: Embed, prompts: Sequence[str]) -> None:
+        wanted = list(dict.fromkeys(text.strip() for prompt in prompts for text in texts(prompt)))
+        self._embed = embed
+        self._known = dict(zip(wanted, embed(wanted), strict=True))
+
+    def __call__(self, prompts: Sequence[str]) -> Any:
+        return np.stack([self._known[p] if p in self._known else self._embed([p])[0] for p in prompts])
+
+
 def say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
@@ -95,8 +109,11 @@ def paraphrases(policy: Policy, level: str, show: bool) -> None:
         every[category] += 1
         if show and not refused:
             say(f"    missed {category}: {prompt}")
+    explicit = ("tragedies", "sexual", "minors", "gore")
     said = ", ".join(f"{category} {caught[category]}/{every[category]}" for category in every)
     share = caught.total() / every.total()
+    main = sum(caught[category] for category in explicit) / sum(every[category] for category in explicit)
+    say(f"  paraphrases held out, tragedies and explicit: {main:.1%} refused")
     say(f"  paraphrases held out: {caught.total()} of {every.total()} refused ({share:.1%}): {said}")
 
 
@@ -104,9 +121,9 @@ def timing(policy: Policy, prompts: list[str], level: str) -> None:
     policy.check(prompts[0], level=level)
     times = []
     for prompt in prompts[:300]:
-        start = time.perf_counter()
+        start = time.thread_time()
         policy.check(prompt, level=level)
-        times.append(1000 * (time.perf_counter() - start))
+        times.append(1000 * (time.thread_time() - start))
     times.sort()
     say(
         f"  one check: median {times[len(times) // 2]:.2f} ms, 99th percentile {times[len(times) * 99 // 100]:.2f} ms"
@@ -154,20 +171,26 @@ def main() -> None:
     sets = {"hard": lines("benign_tricky"), "ordinary": ordinary_prompts(2000, seed=0)}
     if given.captions:
         sets["captions"] = [line for line in given.captions.read_text("utf-8").splitlines() if line.strip()]
-    policies = {"lists alone": Policy()}
+    policies = {"lists alone": (Policy(), Policy())}
     if not given.no_scenes:
         import torch
 
         torch.set_num_threads(1)
-        policies["lists and scenes"] = Policy(scenes=SceneGuard(sentence_encoder(given.encoder)))
-    for name, policy in policies.items():
+        embed = sentence_encoder(given.encoder)
+        held_out = [prompt for _, prompt in pairs("paraphrases_held_out")]
+        remembered = Remembered(
+            embed, [*held_out, *(prompt for prompts in sets.values() for prompt in prompts)]
+        )
+        both = Policy(scenes=SceneGuard(remembered)), Policy(scenes=SceneGuard(embed))
+        policies["lists and scenes"] = both
+    for name, (policy, timed) in policies.items():
         for level in ("strict", "standard"):
             say(f"{name}, {level}:")
             false_refusals(policy, sets, level=level, show=given.show)
             paraphrases(policy, level, given.show and level == "strict")
-            timing(policy, sets["ordinary"], level)
+            timing(timed, sets["ordinary"], level)
     say("disguises, lists alone, strict:")
-    disguises(policies["lists alone"])
+    disguises(policies["lists alone"][0])
 
 
 if __name__ == "__main__":

@@ -114,12 +114,13 @@ class Matcher:
         rule = self.rules[best[0]]
         return Hit(rule.category, rule.text, *found[best[1]][:2])
 
-    def vocabulary(self) -> tuple[set[Words], set[str]]:
-        """All phrases, and those of one word that break a rule on their own."""
-        phrases = self._sources[0]
+    def vocabulary(self) -> tuple[set[Words], set[str], set[str]]:
+        """All phrases, those of one word that break a rule on their own, and the words of what is allowed."""
+        phrases, allowed = self._sources
         alone = {rule.parts[0] for rule in self.rules if len(rule.parts) == 1}
         sequences = {sequence for found in phrases.values() for sequence in found}
-        return sequences, {found[0] for part in alone for found in phrases[part] if len(found) == 1}
+        single = {found[0] for part in alone for found in phrases[part] if len(found) == 1}
+        return sequences, single, {word for sequence in allowed for word in sequence}
 
     def _without_allowed(self, words: Sequence[str]) -> Sequence[str]:
         kept: list[str] | None = None

@@ -28,7 +28,7 @@ WEIGHTS = Path(__file__).parent / "scene_guard.safetensors"
 SCENES = FOLDER / "scenes.txt"
 CATEGORIES = ("harmless", "minors", "sexual", "self-harm", "hate", "gore", "tragedies")
 # How much likelier than harmless, in logits, a prompt must be to be refused. Set on the calibration prompts.
-THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 1.5}
+THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 1.0}
 # A sentence whose embedding is stored with the weights, to notice another encoder.
 PROBE = "nine cats read a newspaper on the moon"
 _MAX_TEXTS = 4

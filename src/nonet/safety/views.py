@@ -168,14 +168,19 @@ class Vocabulary:
         common: ordinary words.
         phrases: the word sequences of the lists.
         single: words that are refused on their own.
+        allowed: words of the phrases that are no hit; they are not cut either.
     """
 
     def __init__(
-        self, common: frozenset[str], phrases: Iterable[Sequence[str]], single: Iterable[str]
+        self,
+        common: frozenset[str],
+        phrases: Iterable[Sequence[str]],
+        single: Iterable[str],
+        allowed: Iterable[str],
     ) -> None:
         self.common = common
         phrases = list(phrases)
-        words = common.union(*phrases)
+        words = common.union(allowed, *phrases)
         wholes = {"".join(phrase): list(phrase) for phrase in phrases if len(phrase) > 1}
         # What a piece of run-together text stands for: the words of a whole phrase, or itself. Cutting by
         # abbreviations would find things that are not there ("hepatitis").

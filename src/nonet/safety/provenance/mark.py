@@ -1,0 +1,151 @@
+"""The invisible mark: a faint pattern in the brightness of a picture that says "made by Nonet".
+
+Design (informed spread spectrum; Cox et al., IEEE Transactions on Image Processing 6, 1997; Miller, Doerr and Cox,
+ibid. 13, 2004):
+
+- The pattern lives in a ring of spatial frequencies (9 to 40 waves across 256 pixels) that halving a picture and
+  JPEG leave in place. It repeats every 256 pixels.
+- Some of the frequencies form one fixed pattern, by which the mark is found at any place and size; each of the
+  others belongs to one of the bits of a coded payload (see `convolution`). All phases are fixed noise.
+- Embedding is informed: it listens to the result and moves strength to the bits that the picture itself speaks
+  against. It is as faint as it can be: the faintest of a few strengths whose payload still stands out clearly
+  after the picture was halved and saved as JPEG of quality 60.
+- Detection (`detection`) whitens the brightness, tries the likely sizes and then all sizes, and says "present" only
+  if the fixed pattern stands out and the payload's checksum is right.
+
+Pictures are uint8 (height, width, 3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from nonet.errors import NonetError
+from nonet.safety.provenance.convolution import CODED_BITS, encode
+from nonet.safety.provenance.pattern import TILE, liveliness, luma, pattern, whiten
+
+MODELS = ("other", "doodle", "mini", "mega")
+# Distances from the original in dB, faintest first; the last one is used if none is clear enough.
+PSNRS = (41.5, 39.8, 38.2)
+# Standard deviations that bits and fixed pattern must stand out by after halving and JPEG.
+CLEAR_BITS, CLEAR_FIXED = 18.0, 9.0
+_ROUNDS = 4
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Payload:
+    """What the mark says besides "made by Nonet".
+
+    Attributes:
+        model: one of `MODELS`; names beyond them are "other".
+        job: a fingerprint of the job, 24 bits, see `fingerprint`.
+    """
+
+    model: str
+    job: int
+
+    def value(self) -> int:
+        """The payload's 28 bits."""
+        model = MODELS.index(self.model) if self.model in MODELS else 0
+        return model << 24 | self.job & 0xFFFFFF
+
+    @classmethod
+    def of(cls, value: int) -> Payload:
+        """The payload of 28 bits."""
+        model = value >> 24
+        return cls(MODELS[model] if model < len(MODELS) else "other", value & 0xFFFFFF)
+
+
+def fingerprint(job: str) -> int:
+    """24 bits that tell one job's pictures from another's; equal jobs have equal ones."""
+    return int.from_bytes(hashlib.sha256(job.encode("utf-8", "replace")).digest()[:3], "big")
+
+
+def can_carry(height: int, width: int) -> bool:
+    """Whether a picture of this size is large enough for the mark."""
+    return min(height, width) >= TILE
+
+
+@torch.inference_mode()
+def embed(pixels: Pixels, payload: Payload, *, psnrs: tuple[float, ...] = PSNRS) -> Pixels:
+    """The picture with the mark in it.
+
+    Args:
+        pixels: uint8 (height, width, 3), both at least 256.
+        payload: what the mark says.
+        psnrs: distances from the original in dB to choose from, faintest first; none is fallen short of.
+
+    Raises:
+        NonetError: `setting_invalid` if the picture is too small.
+    """
+    height, width = pixels.shape[:2]
+    if pixels.ndim != 3 or not can_carry(height, width):
+        raise NonetError("setting_invalid", f"The invisible mark needs pictures of {TILE}x{TILE} or more.")
+    original = torch.from_numpy(np.array(pixels)).float()
+    signs = torch.cat([torch.from_numpy(encode(payload.value())).float(), torch.ones(1)])
+    mask = _mask(original)
+    strength = torch.ones(CODED_BITS + 1)
+    marked = original
+    for psnr in psnrs:
+        # What one strength has learned about the picture holds for the next one too.
+        marked, strength = _embed_at(original, mask, signs, strength, psnr)
+        if psnr == psnrs[-1]:
+            break
+        soft, fixed = pattern().soft(whiten(_worn(marked)))
+        said = float((soft * signs[:-1]).sum()) / CODED_BITS**0.5
+        if said >= CLEAR_BITS and fixed >= CLEAR_FIXED:
+            break
+    return marked.to(torch.uint8).numpy()
+
+
+def _mask(original_HW3: Tensor) -> Tensor:
+    """More strength where the picture is lively and the eye sees less (height, width, 1)."""
+    light = luma(original_HW3)
+    lively = liveliness(light - F.avg_pool2d(light[None, None], 5, 1, 2)[0, 0], 3)
+    return (0.6 + 0.9 * lively / (lively + 8)).unsqueeze(-1)
+
+
+def _embed_at(
+    original: Tensor, mask: Tensor, signs: Tensor, strength: Tensor, psnr: float
+) -> tuple[Tensor, Tensor]:
+    height, width = original.shape[:2]
+    distance = 255 * 10 ** (-psnr / 20)
+    marked, added = original, original
+    for round_ in range(_ROUNDS):
+        tile = pattern().pixels(signs * strength)
+        tile = tile.repeat(-(-height // TILE), -(-width // TILE))[:height, :width, None]
+        added = tile * mask
+        added = added * (distance / added.square().mean().sqrt())
+        for _ in range(3):
+            # White cannot become whiter: what is cut off there is made up for elsewhere.
+            marked = (original + added).clamp(0, 255).round()
+            added = added * (distance / (marked - original).square().mean().sqrt()).clamp(0.5, 1.5)
+        if round_ < _ROUNDS - 1:
+            soft, _ = pattern().soft(whiten(luma(marked)[:TILE, :TILE]))
+            margin = soft * signs[:-1]
+            push = torch.exp(-0.25 * (margin - margin.mean()) / margin.std().clamp(min=0.3))
+            strength = torch.cat([(strength[:-1] * push).clamp(0.2, 5), strength[-1:]])
+    while (marked - original).square().mean().sqrt() > distance:
+        added = added * 0.99
+        marked = (original + added).clamp(0, 255).round()
+    return marked, strength
+
+
+def _worn(marked_HW3: Tensor) -> Tensor:
+    """The brightness (256, 256) of the picture's first square after halving and JPEG."""
+    image = Image.fromarray(marked_HW3[:TILE, :TILE].to(torch.uint8).numpy())
+    stream = io.BytesIO()
+    image.resize((TILE // 2, TILE // 2), Image.Resampling.BICUBIC).save(stream, "jpeg", quality=60)
+    back = Image.open(stream).resize((TILE, TILE), Image.Resampling.BICUBIC)
+    return luma(torch.from_numpy(np.array(back)).float())
