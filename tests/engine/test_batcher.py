@@ -88,8 +88,8 @@ def idle_time(clock: Clock, kind: type) -> float:
     return when
 
 
-@pytest.mark.parametrize("crowd", [1, 3, 6])
-@pytest.mark.parametrize("part", [0.1, 0.5, 0.8, 0.95, 1.0])
+@pytest.mark.parametrize("crowd", [1, 5])
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 1.0])
 def test_a_newcomer_is_shown_within_twice_its_idle_time(clock: Clock, crowd: int, part: float) -> None:
     idle = idle_time(clock, Partial)
     batcher = Batcher(TinyModel(), max_rows=288)
@@ -203,6 +203,18 @@ def test_caches_are_used_again_and_given_back(clock: Clock, monkeypatch: pytest.
     frugal = Batcher(model, max_rows=288, low_memory=True)
     turns(frugal, [Client(frugal, clock)])
     assert frugal._spare == []
+
+
+def test_spare_caches_never_take_more_than_there_is_room_for(clock: Clock) -> None:
+    batcher = Batcher(TinyModel(), max_rows=20)
+    clients = [Client(batcher, clock, count=1 + number % 5) for number in range(8)]
+
+    def look() -> bool:
+        assert sum(c.rows for c in [*batcher._spare, *(b.rows.cache for b in batcher.blocks)]) <= 20
+        return False
+
+    turns(batcher, clients, look)
+    assert all(isinstance(client.events[-1][1], Done) for client in clients)
 
 
 def test_a_negative_prompt_is_read_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

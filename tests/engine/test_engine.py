@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nonet.engine import Done, Drawn, DrawRequest, Engine, Event, Failed, Partial, Progress, Started
-from nonet.engine.drawing_step import draw_token
+from drawn_events import check_order, pictures
+from nonet.engine import Done, DrawRequest, Engine, Event, Failed, Partial, Progress, Started
 from nonet.engine.engine import rows_that_fit
 from nonet.errors import NonetError
-from tiny_model import CODES, LENGTH, SIDE, TinyModel, TinyText
+from tiny_model import CODES, SIDE, TinyModel
 
 CAT = DrawRequest(prompt="a cat", count=3, seed=11)
 
@@ -26,32 +30,6 @@ CAT = DrawRequest(prompt="a cat", count=3, seed=11)
 def engine() -> Iterator[Engine]:
     with Engine(TinyModel(with_memory=True, with_judge=True)) as engine:
         yield engine
-
-
-def pictures(events: Sequence[Event]) -> dict[int, Drawn]:
-    return {event.picture: event for event in events if isinstance(event, Drawn)}
-
-
-def check_order(events: Sequence[Event], request: DrawRequest) -> None:
-    """What holds for the events of every request that ends well."""
-    assert isinstance(events[0], Started)
-    assert isinstance(events[-1], Done)
-    assert not any(isinstance(event, Started | Failed | Done) for event in events[1:-1])
-    done = dict.fromkeys(range(request.pictures), 0)
-    drawn: set[int] = set()
-    for event in events:
-        if isinstance(event, Progress):
-            assert done[event.picture] < event.tokens_done <= event.tokens_total == LENGTH
-            done[event.picture] = event.tokens_done
-        elif isinstance(event, Partial):
-            assert event.picture < request.count
-            assert event.picture not in drawn
-            assert 0 < done[event.picture] < LENGTH
-        elif isinstance(event, Drawn):
-            assert event.picture not in drawn
-            drawn.add(event.picture)
-    assert drawn == set(range(request.count))
-    assert set(done.values()) == {LENGTH}
 
 
 def test_a_request_becomes_its_pictures(engine: Engine) -> None:
@@ -265,6 +243,25 @@ def test_closing_ends_all_streams() -> None:
     ]
 
 
+def test_a_program_may_end_in_the_middle_of_a_drawing() -> None:
+    code = (
+        "from tiny_model import TinyModel\n"
+        "from nonet.engine import DrawRequest, Engine\n"
+        "stream = Engine(TinyModel()).submit(DrawRequest(prompt='a cat', count=64))\n"
+        "next(iter(stream))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_async_reading(engine: Engine) -> None:
     async def read(request: DrawRequest) -> list[Event]:
         return [event async for event in engine.submit(request)]
@@ -274,86 +271,6 @@ def test_async_reading(engine: Engine) -> None:
 
     for events in asyncio.run(both()):
         check_order(events, CAT)
-
-
-class Failing(TinyModel):
-    """Breaks at a prompt: while its text is read, while it is planned, or at a token."""
-
-    def encode_text(self, prompts: Sequence[str]) -> TinyText:
-        if prompts == ["unreadable"]:
-            raise RuntimeError("no such word\nand a long explanation")
-        if prompts == ["refused"]:
-            raise NonetError("prompt_refused", "No.", "Never.")
-        text = super().encode_text(prompts)
-        if prompts == ["poison"]:
-            return TinyText(text.states_BSD * float("nan"), text.mask_BS, text.cut)
-        return text
-
-
-@pytest.mark.parametrize(
-    ("prompt", "code", "message"),
-    [
-        ("unreadable", "model_failed", "no such word"),
-        ("refused", "prompt_refused", "No."),
-        ("poison", "model_failed", "not finite"),
-    ],
-)
-def test_what_breaks_one_request_leaves_the_others_alone(prompt: str, code: str, message: str) -> None:
-    with Engine(Failing()) as engine:
-        alone = pictures(list(engine.submit(CAT)))
-        streams = [engine.submit(CAT), engine.submit(DrawRequest(prompt=prompt, count=2)), engine.submit(CAT)]
-        events = [list(stream) for stream in streams]
-        last = events[1][-1]
-        assert isinstance(last, Failed)
-        assert last.code == code
-        assert message in last.message
-        assert "\n" not in last.message
-        for index in (0, 2):
-            check_order(events[index], CAT)
-            assert np.array_equal(pictures(events[index])[0].pixels, alone[0].pixels)
-
-
-def test_an_error_in_a_shared_step_fails_only_those_who_cause_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(decoder: Any, blocks: Any, columns: int) -> None:
-        if any(block.job.request.prompt == "broken" and block.done == 9 for block in blocks):
-            raise RuntimeError("a kernel broke")
-        draw_token(decoder, blocks, columns)
-
-    monkeypatch.setattr("nonet.engine.batcher.draw_token", failing)
-    with Engine(TinyModel()) as engine:
-        alone = pictures(list(engine.submit(CAT)))
-        streams = [
-            engine.submit(DrawRequest(prompt=p, count=3, seed=11)) for p in ("a cat", "broken", "a cat")
-        ]
-        events = [list(stream) for stream in streams]
-    last = events[1][-1]
-    assert isinstance(last, Failed)
-    assert (last.code, last.message) == ("model_failed", "The model failed while drawing: a kernel broke.")
-    for index in (0, 2):
-        check_order(events[index], CAT)
-        assert np.array_equal(pictures(events[index])[1].pixels, alone[1].pixels)
-
-
-def test_running_out_of_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nonet.engine import painting
-
-    def full(self: Any, tokens_BT: Tensor) -> None:
-        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
-
-    monkeypatch.setattr(painting.Painter, "finished", full)
-    with Engine(TinyModel()) as engine:
-        last = list(engine.submit(CAT))[-1]
-    assert isinstance(last, Failed)
-    assert last.message == "There is not enough memory."
-
-
-def test_a_codec_that_gives_no_numbers_fails_the_request() -> None:
-    model = TinyModel()
-    torch.nn.init.constant_(model.codec.decoder.conv_out.bias, float("nan"))  # type: ignore[arg-type]
-    with Engine(model) as engine:
-        last = list(engine.submit(CAT, partials=False))[-1]
-    assert isinstance(last, Failed)
-    assert last.code == "model_failed"
 
 
 def test_only_codes_are_ever_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,7 @@ class Batcher:
         self.unpainted: deque[tuple[Job, int, Tensor]] = deque()
         self.first_tokens = max(1, round(self.painter.side * FIRST_ROWS)) * self.painter.side
         self._low_memory = low_memory
+        self._on_cuda = model.decoder.lm_head.weight.is_cuda
         self._spare: list[KVCache] = []
         self._negatives: OrderedDict[str, Read] = OrderedDict()
         self._empty_TD: Tensor | None = None
@@ -182,6 +183,10 @@ class Batcher:
         for index, cache in enumerate(self._spare):
             if cache.rows == rows:
                 return self._spare.pop(index)
+        # Spare ones of other sizes must not take more memory than the rows there may be.
+        used = rows + sum(block.rows.cache.rows for block in self.blocks)
+        while self._spare and used + sum(cache.rows for cache in self._spare) > self.max_rows:
+            del self._spare[0]
         return self.model.decoder.new_cache(rows)
 
     # Tokens
@@ -288,6 +293,9 @@ class Batcher:
     def _timed(self, work: Callable[[], None]) -> float:
         began = time.perf_counter()
         work()
+        if self._on_cuda:
+            # Otherwise only the starting of kernels would be measured.
+            torch.cuda.synchronize()
         return time.perf_counter() - began
 
 

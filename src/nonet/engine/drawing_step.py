@@ -37,7 +37,8 @@ def draw_token(decoder: ImageDecoder, blocks: Sequence[Block], codebook_size: in
             unconditional_PD = states_RD[start : start + count]
             start += count
             assert block.job.request.guidance is not None
-            states_PD = unconditional_PD + block.job.request.guidance * (states_PD - unconditional_PD)
+            difference_PD = states_PD.float() - unconditional_PD.float()
+            states_PD = unconditional_PD + (block.job.request.guidance * difference_PD).to(states_PD.dtype)
         guided.append(states_PD)
     logits_PV = decoder.lm_head(_joined(guided))[:, :codebook_size].float()
     # A sum is finite when all of its parts are.
