@@ -46,7 +46,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def write_error(path: Path, error: OSError) -> NonetError:
     """Say in a `NonetError` why `path` could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NonetError("disk_full", f"No space is left to write {path}.", "Free some space and run it again.")
+        return NonetError(
+            "disk_full", f"No space is left to write {path}.", "Free some space and run it again."
+        )
     reason = error.strerror or str(error)
     return NonetError("output_unwritable", f"Cannot write {path}: {reason}.", "Choose another folder.")
 

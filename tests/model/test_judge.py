@@ -13,7 +13,7 @@ SMALL = JudgeConfig(side=32, widths=(8, 16), text_width=4, width=8)
 def test_scores_are_cosines_and_any_size_is_seen() -> None:
     torch.manual_seed(0)
     judge = Judge(SMALL)
-    scores = judge(torch.rand(3, 64, 64, 3), torch.randn(5, 4))
+    scores = judge(torch.rand(3, 64, 64, 3), torch.randn(5, 4)).detach()
     assert scores.shape == (3, 5)
     assert float(scores.abs().max()) <= 1.0001
     assert torch.allclose(judge.see(torch.rand(2, 32, 32, 3)).norm(dim=-1), torch.ones(2), atol=1e-5)
@@ -30,7 +30,7 @@ def test_it_learns_two_colours() -> None:
     for _ in range(30):
         loss, hits = contrast(judge(pixels, words) * 10, ["red", "blue"])
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert hits == 1.0
     assert float(loss.detach()) < 0.1

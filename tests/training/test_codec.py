@@ -26,7 +26,7 @@ def test_a_fresh_codec_uses_many_codes() -> None:
     initialise(codec)
     pixels = blobs(16, torch.Generator().manual_seed(1))
     spread_latents(codec, pixels)
-    assert codec.encode(pixels).unique().numel() >= 8
+    assert len(set(codec.encode(pixels).flatten().tolist())) >= 8
 
 
 def test_equal_pictures_have_no_loss_and_edges_count_once_moved() -> None:

@@ -30,7 +30,7 @@ def test_muon_fits_a_linear_map_and_filters_too() -> None:
     generator = torch.Generator().manual_seed(4)
     wanted = torch.randn(12, 6, 1, 1, generator=generator)
     conv = nn.Conv2d(6, 12, 1, bias=False)
-    optimizer = Muon([conv.weight], lr=0.05)
+    optimizer = Muon(list(conv.parameters()), lr=0.05)
     losses = []
     for step in range(80):
         for group in optimizer.param_groups:
