@@ -1,6 +1,6 @@
 """How fast the engine draws: `python benchmarks/draw_speed.py [--model doodle] [--threads 2] [--json]`.
 
-Without `--model` it measures weights of chance in the sizes of `configs/doodle`, which take as long as trained ones.
+`--model chance` measures weights of chance in the sizes of `configs/doodle`, which take as long as trained ones.
 
 - nine: nine pictures, warm; with the time to the first partial pictures and the peak memory so far
 - sixteen: sixteen prompts submitted together, against the same one after another
@@ -176,7 +176,9 @@ def late(engine: Engine, runs: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="How fast the engine draws.")
-    parser.add_argument("--model", help="a model for nonet.load; default: weights of chance")
+    parser.add_argument(
+        "--model", default="doodle", help="a model for nonet.load, or chance; default: doodle"
+    )
     parser.add_argument("--threads", type=int, help="processor threads; default: torch's")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", choices=("nine", "sixteen", "late"), action="append")
@@ -185,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     measures = {"nine": nine, "sixteen": sixteen, "late": late}
-    with Engine(load(options.model) if options.model else chance_model()) as engine:
+    with Engine(chance_model() if options.model == "chance" else load(options.model)) as engine:
         list(engine.submit(NINE))
         results: dict[str, Any] = {"model": engine.model.name, "threads": torch.get_num_threads()}
         for name in options.only or measures:
