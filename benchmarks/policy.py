@@ -25,7 +25,7 @@ from nonet.safety.views import texts
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "data" / "policy"
-sys.path.insert(0, str(ROOT / "tests" / "safety"))
+sys.path.insert(0, str(ROOT / "tests"))
 
 
 def lines(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +30,8 @@ SECTIONS_OF_LEVEL = {
 _SECTION = re.compile(r"\[(?P<kind>[a-z]+)(?: +(?P<name>[\w-]+))?\]")
 _CHOICE = re.compile(r"\(([^()]*)\)|\{(\d+)-(\d+)\}")
 _MAX_SPELLINGS = 400
+# Ends the name of a group as it was before an operator removed members.
+_WHOLE = " (whole)"
 
 Words = tuple[str, ...]
 Wrong = Callable[[str], NonetError]
@@ -57,11 +59,16 @@ class Entry:
 
 @dataclass
 class Lists:
-    """All entries, groups and allowed phrases; `matcher(level)` compiles them."""
+    """All entries, groups and allowed phrases; `matcher(level)` compiles them.
+
+    What an operator allows (`operator_allowed`) does not count at "off", where only what is refused at every level is
+    left: nobody's file can open that.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
     allowed: list[str] = field(default_factory=list)
+    operator_allowed: list[str] = field(default_factory=list)
     _matchers: dict[str, Matcher] = field(default_factory=dict, repr=False, compare=False)
 
     def matcher(self, level: str) -> Matcher:
@@ -83,7 +90,8 @@ class Lists:
             part: list(self._phrases(part))
             for part in dict.fromkeys(part for rule in rules for part in rule.parts)
         }
-        allowed = [words for phrase in self.allowed for words in spellings(phrase)]
+        phrases_allowed = self.allowed + ([] if level == "off" else self.operator_allowed)
+        allowed = [words for phrase in phrases_allowed for words in spellings(phrase)]
         return Matcher(rules, phrases, allowed)
 
     def _phrases(self, part: str) -> Iterator[Words]:
@@ -137,7 +145,7 @@ def parse(
         NonetError: `config_invalid`, with the line number, when a line cannot be understood.
     """
     lists = into if into is not None else Lists()
-    section, group = "standard", ""
+    section, group, shipped = "standard", "", category is not None
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.split("#", 1)[0].strip()
         if not line:
@@ -168,7 +176,7 @@ def parse(
         if section == "group":
             lists.groups[group].append(line)
         elif section == "allow":
-            lists.allowed.append(line)
+            (lists.allowed if shipped else lists.operator_allowed).append(line)
         else:
             if category is None:
                 raise wrong("an entry stands before the first [category name]")
@@ -206,13 +214,30 @@ def _check_phrase(text: str, wrong: Wrong) -> None:
 
 
 def _remove(lists: Lists, text: str, wrong: Wrong) -> None:
-    if any(entry.section == "always" and entry.text == text for entry in lists.entries):
+    """Take an entry, an allowed phrase or a member of a group out, except from what counts at every level."""
+    always = [entry for entry in lists.entries if entry.section == "always"]
+    if any(entry.text == text for entry in always):
         raise wrong("an entry that counts at every level cannot be removed")
-    before = len(lists.entries) + len(lists.allowed)
-    lists.entries = [entry for entry in lists.entries if entry.text != text]
-    lists.allowed = [phrase for phrase in lists.allowed if phrase != text]
-    if len(lists.entries) + len(lists.allowed) == before:
+    kept = [entry for entry in lists.entries if entry.text != text]
+    found = len(kept) < len(lists.entries) or text in lists.allowed
+    lists.entries, lists.allowed = kept, [phrase for phrase in lists.allowed if phrase != text]
+    for name in [
+        name for name, members in lists.groups.items() if text in members and not name.endswith(_WHOLE)
+    ]:
+        found = True
+        # Rules that count at every level go on with the whole group.
+        lists.groups.setdefault(name + _WHOLE, list(lists.groups[name]))
+        lists.groups[name] = [member for member in lists.groups[name] if member != text]
+        lists.entries = [_with_whole(entry, name) for entry in lists.entries]
+    if not found:
         raise wrong(f"there is no entry {text!r} to remove")
+
+
+def _with_whole(entry: Entry, group: str) -> Entry:
+    if entry.section != "always":
+        return entry
+    parts = tuple(part + _WHOLE if part == f"@{group}" else part for part in entry.parts)
+    return replace(entry, parts=parts)
 
 
 def load_lists(operator_file: Path | None = None) -> Lists:
@@ -265,7 +290,9 @@ def hit_of(
     for text in texts:
         # The empty word keeps a phrase from beginning in one keyword and ending in the next.
         words += [*words_of(text), ""]
-    return (lists or default_lists()).matcher(level).first(words)
+    lists = lists or default_lists()
+    hit = lists.matcher("off").first(words) if lists.operator_allowed else None
+    return hit or lists.matcher(level).first(words)
 
 
 def category_of(

@@ -14,7 +14,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -101,25 +101,31 @@ class _Compiled:
         self._plain = lists.matcher(level)
         self._folded: Matcher | None = None
         self.known = Vocabulary(self._common, *self._plain.vocabulary())
+        # What an operator allows is allowed at their level only; what is refused at every level is looked for apart.
+        self._always = lists.matcher("off") if lists.operator_allowed and level != "off" else None
+        self._always_folded: Matcher | None = None
 
     def hit(self, reading: Reading) -> Hit | None:
-        matcher = self._plain
-        if reading.folded:
-            if self._folded is None:
-                self._folded = self._plain.folded(fold)
-            matcher = self._folded
-        if not reading.disguised:
-            return matcher.first(reading.words)
+        """The rule that a reading breaks."""
+        if reading.folded and self._folded is None:
+            self._folded = self._plain.folded(fold)
+            self._always_folded = self._always.folded(fold) if self._always else None
+        matchers = (self._always_folded, self._folded) if reading.folded else (self._always, self._plain)
+        counts = partial(self._counts, reading) if reading.disguised else None
+        for matcher in matchers:
+            hit = matcher.first(reading.words, counts) if matcher else None
+            if hit is not None:
+                return hit
+        return None
 
-        def counts(start: int, end: int) -> bool:
-            written = reading.written[start:end]
-            if reading.folded and not any(is_folded(word) for word in written):
-                return False  # nothing was folded here, so the plain reading has judged it already
-            if list(written) == list(reading.words[start:end]):
-                return False  # "tit" and "kkk" read backwards are what they were
-            return not all(word in self._common for word in written)
-
-        return matcher.first(reading.words, counts)
+    def _counts(self, reading: Reading, start: int, end: int) -> bool:
+        """Whether words that a disguise was taken from are more than an accident."""
+        written = reading.written[start:end]
+        if reading.folded and not any(is_folded(word) for word in written):
+            return False  # nothing was folded here, so the plain reading has judged it already
+        if list(written) == list(reading.words[start:end]):
+            return False  # "tit" and "kkk" read backwards are what they were
+        return not all(word in self._common for word in written)
 
 
 class Policy:

@@ -134,7 +134,7 @@ def _regrouped(reading: Reading, known: Vocabulary) -> Iterator[Reading]:
     words: list[str] = []
     written: list[str] = []
     for word, source in _join_letters(reading, known.common):
-        pieces = known.cut(word, folded=reading.folded)
+        pieces = known.cut(word, folded=reading.folded, joined=" " in source)
         words += pieces
         written += [source] * len(pieces)
     if words != list(reading.words):
@@ -150,10 +150,19 @@ def _join_letters(reading: Reading, common: frozenset[str]) -> Iterator[tuple[st
         if 0 < len(word) < 3:
             run.append((word, source))
             continue
-        if len(run) >= 3 and not all(source in common and len(source) == 2 for _, source in run):
-            sources = [source for _, source in run]
-            joined = fold("".join(sources)) if reading.folded else "".join(letters for letters, _ in run)
-            yield joined, " ".join(sources)
+        # "photo of n u d e": an ordinary small word before or behind the run does not belong to it.
+        first = next(
+            (i for i, (_, source) in enumerate(run) if len(source) == 1 or source not in common), len(run)
+        )
+        last = max(
+            (i for i, (_, source) in enumerate(run) if len(source) == 1 or source not in common), default=-1
+        )
+        if last - first >= 2:
+            yield from run[:first]
+            sources = [source for _, source in run[first : last + 1]]
+            letters = "".join(letters for letters, _ in run[first : last + 1])
+            yield fold("".join(sources)) if reading.folded else letters, " ".join(sources)
+            yield from run[last + 1 :]
         else:
             yield from run
         run = []
@@ -195,8 +204,14 @@ class Vocabulary:
         self._longest = max((len(word) for word in single), default=0)
         self._longest_piece = max((len(piece) for piece in self._pieces[False]), default=0)
 
-    def cut(self, word: str, *, folded: bool) -> list[str]:
-        """The words of the cut into fewest known pieces that run-together text allows, or the text itself."""
+    def cut(self, word: str, *, folded: bool, joined: bool = False) -> list[str]:
+        """The words of the cut into fewest known pieces that run-together text allows, or the text itself.
+
+        Args:
+            word: text without spaces.
+            folded: it went through `fold`.
+            joined: it was written in separate letters, which nobody does by chance.
+        """
         known = self._pieces[folded]
         if word in known:
             return known[word]
@@ -223,7 +238,9 @@ class Vocabulary:
             size -= step[1]
         # "pan-i-cum" and "retard-at-i-on" are no disguises: small words turn up by chance beside each other.
         small = sum(len(piece) < 3 for piece in pieces)
-        if small > 1 or (small and any(len(p) == 3 and p not in self.common for p in pieces)):
+        if not joined and (
+            small > 1 or (small and any(len(p) == 3 and p not in self.common for p in pieces))
+        ):
             return [word]
         return [found for piece in reversed(pieces) for found in known[piece]]
 
