@@ -55,6 +55,7 @@ def test_all_styles_of_a_thing_share_its_concept(words: WordNet, label: str, con
 def test_the_head_is_the_longest_known_ending(words: WordNet) -> None:
     assert head_noun("big easy chair", words) == "easy chair"
     assert head_noun("apples with a worm", words) == "apple"
+    assert head_noun("dog dancing", words) == "dog"
     assert head_noun("blorp", words) == ""
 
 

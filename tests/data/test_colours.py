@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nonet.data.colours import dominant_colours
+from nonet.data.colours import dominant_colours, painted_colours
 
 
 def square(*colours: tuple[int, int, int], alpha: int = 255) -> np.ndarray:
@@ -45,3 +45,20 @@ def test_shares_come_largest_first_and_small_ones_are_left_out() -> None:
 
 def test_what_cannot_be_seen_has_no_colour() -> None:
     assert dominant_colours(square((220, 30, 30), alpha=0)) == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "paint", "named"),
+    [
+        ({"red": 0.7, "gray": 0.2}, "red", {"red": 0.7, "gray": 0.2}),
+        ({"gray": 0.9}, "white", {"white": 0.9}),
+        ({"brown": 0.5, "black": 0.3}, "orange", {"orange": 0.5, "black": 0.3}),
+        ({"black": 0.8, "red": 0.15}, "red", None),
+        ({"gray": 0.9}, "green", None),
+        ({}, "blue", None),
+    ],
+)
+def test_a_painted_thing_shows_its_paint_or_is_not_called_by_it(
+    seen: dict[str, float], paint: str, named: dict[str, float] | None
+) -> None:
+    assert painted_colours(seen, paint) == named

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from nonet.data.attribution import write_attribution
-from nonet.data.captions import concept_of, unique
+from nonet.data.captions import concept_of, named_colours, unique
 from nonet.data.catalogue import PARTS, Part, Words
 from nonet.data.clean import find_duplicates
 from nonet.data.collection import BackgroundRecord, SpriteRecord, record_line
-from nonet.data.colours import dominant_colours
+from nonet.data.colours import dominant_colours, painted_colours
 from nonet.data.drawing import draw_part, store_of
 from nonet.data.fetch import cache_folder
 from nonet.data.filter import WordFilter, default_filter
@@ -36,6 +36,7 @@ class _Candidate:
     drawn: Drawn
     store: PictureStore
     concept: str
+    colours: dict[str, float]
 
 
 def build(
@@ -96,6 +97,12 @@ def _allowed(
         elif drawn.drop:
             dropped[drawn.drop] += 1
         else:
+            colours: dict[str, float] | None = dominant_colours(store.pixels(drawn.kind)[drawn.at])
+            if picture.paint:
+                colours = painted_colours(colours or {}, picture.paint)
+            if colours is None:
+                dropped["paint hidden"] += 1
+                continue
             # Other names may be slang, or a homonym's: they go, the picture stays.
             picture = replace(
                 picture,
@@ -103,7 +110,7 @@ def _allowed(
                 keywords=tuple(word for word in picture.keywords if word_filter.is_allowed(word) is None),
             )
             concept = picture.concept or concept_of(picture.caption, words.nouns)
-            kept.append(_Candidate(picture, drawn, store, concept))
+            kept.append(_Candidate(picture, drawn, store, concept, colours))
     return kept
 
 
@@ -119,7 +126,10 @@ def _without_duplicates(candidates: list[_Candidate], dropped: Counter[str]) -> 
     for index, original in enumerate(repeats):
         if original >= 0:
             dropped["duplicate"] += 1
-            extra[int(original)].append(ordered[index].picture.caption)
+            lost, kept_one = ordered[index], ordered[original]
+            # The name of a twin helps to find it, but not one that gives it another colour.
+            if set(named_colours(lost.picture.caption)) <= set(named_colours(kept_one.picture.caption)):
+                extra[int(original)].append(lost.picture.caption)
     kept = []
     for index, one in enumerate(ordered):
         if repeats[index] < 0:
@@ -138,16 +148,10 @@ def _write(
 ) -> dict[str, Any]:
     crowd = Counter((one.concept, one.picture.style) for one in sprites)
     shares = [min(1.0, (_PLENTY / crowd[one.concept, one.picture.style]) ** 0.5) for one in sprites]
-    colours = _write_pixels(out / "sprites.u8", sprites)
-    background_colours = _write_pixels(out / "backgrounds.u8", backgrounds)
-    records = [
-        SpriteRecord(**_fields(one, share, named))
-        for one, share, named in zip(sprites, shares, colours, strict=True)
-    ]
-    background_records = [
-        BackgroundRecord(**_fields(one, 1.0, named))
-        for one, named in zip(backgrounds, background_colours, strict=True)
-    ]
+    _write_pixels(out / "sprites.u8", sprites)
+    _write_pixels(out / "backgrounds.u8", backgrounds)
+    records = [SpriteRecord(**_fields(one, share)) for one, share in zip(sprites, shares, strict=True)]
+    background_records = [BackgroundRecord(**_fields(one, 1.0)) for one in backgrounds]
     with atomic_write(out / "backgrounds.jsonl") as stream:
         stream.writelines(record_line(record).encode() for record in background_records)
     summary = _summary(records, background_records, dropped, filtered)
@@ -160,7 +164,7 @@ def _write(
     return summary
 
 
-def _fields(one: _Candidate, share: float, colours: dict[str, float]) -> dict[str, Any]:
+def _fields(one: _Candidate, share: float) -> dict[str, Any]:
     picture = one.picture
     return {
         "id": f"{picture.source}/{picture.key}",
@@ -174,22 +178,17 @@ def _fields(one: _Candidate, share: float, colours: dict[str, float]) -> dict[st
         "licence": picture.licence,
         "permissive": picture.permissive,
         "concept": one.concept,
-        "colours": colours,
+        "colours": one.colours,
         "split": split_of(one.concept),
         "weight": round(picture.weight * share, 3),
         "keywords": list(picture.keywords),
     }
 
 
-def _write_pixels(path: Path, chosen: list[_Candidate]) -> list[dict[str, float]]:
-    """Write the pictures one after the other; returns the colours of each."""
-    colours = []
+def _write_pixels(path: Path, chosen: list[_Candidate]) -> None:
     with atomic_write(path) as stream:
         for one in chosen:
-            pixels = np.asarray(one.store.pixels(one.drawn.kind)[one.drawn.at])
-            stream.write(pixels.tobytes())
-            colours.append(dominant_colours(pixels))
-    return colours
+            stream.write(np.asarray(one.store.pixels(one.drawn.kind)[one.drawn.at]).tobytes())
 
 
 def _write_json(path: Path, content: Any) -> None:

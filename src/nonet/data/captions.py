@@ -54,6 +54,7 @@ def clean_label(text: str) -> str:
     while words and words[-1] in ("of", "with", "and", "the", "a", "in", "on", "by", "for", "or"):
         words.pop()
     label = re.sub(r"\btux\b", "penguin", " ".join(words))
+    label = re.sub(r"\bgrey\b", "gray", label)
     return label if 2 < len(label) <= _LONGEST or label in ("ox", "tv", "cd") else ""
 
 
@@ -76,9 +77,15 @@ def concept_of(label: str, words: WordNet) -> str:
     )
     text = re.sub(r"^(man|woman|male|female|boy|girl|person)\s+(?=[a-z])", "", text.strip()) or text
     parts = [_stem(part) for part in re.split(r"[\s]+", text.strip()) if part]
-    if len(parts) > 1 and parts[-1] in ("face", "head", "front", "side"):
+    # A dog's face is a dog; an angry face is a face.
+    if (
+        len(parts) > 1
+        and parts[-1] in ("face", "head", "front", "side")
+        and words.picturable(parts[-2], among=1)
+    ):
         parts = parts[:-1]
-    kept = [part for part in parts if part not in _QUALIFIERS] or parts
+    # The last word is the thing itself even where it is an adjective elsewhere: "police car light".
+    kept = [part for part in parts[:-1] if part not in _QUALIFIERS] + parts[-1:]
     if "of" in kept:
         position = kept.index("of")
         if position + 1 < len(kept) and kept[0] in (
@@ -98,12 +105,17 @@ def concept_of(label: str, words: WordNet) -> str:
 
 
 def head_noun(label: str, words: WordNet) -> str:
-    """The longest ending of the label that WordNet knows as a picturable noun ("red sports car" -> "sports car")."""
-    parts = re.sub(r"\b(with|without|on|in|of|and|wearing|holding)\b.*", "", label).split() or label.split()
-    for start in range(len(parts)):
-        candidate = " ".join(parts[start:])
-        if words.picturable(candidate):
-            return words.singular(candidate)
+    """The longest ending of the label that WordNet knows as a picturable noun ("red sports car" -> "sports car").
+
+    What follows a preposition or a participle is left out: "man singing" -> "man".
+    """
+    whole = re.sub(r"\b(with|without|on|in|of|and|wearing|holding)\b.*", "", label) or label
+    for text in (whole, re.sub(r"(?<=\w )\w+ing\b.*", "", whole)):
+        parts = text.split()
+        for start in range(len(parts)):
+            candidate = " ".join(parts[start:])
+            if words.picturable(candidate):
+                return words.singular(candidate)
     return ""
 
 

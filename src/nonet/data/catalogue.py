@@ -15,7 +15,7 @@ from nonet.data.readers.dicebear import read_dicebear
 from nonet.data.readers.emoji import EMOJI_SETS, EmojiSet, read_emoji_set, read_fluent_3d
 from nonet.data.readers.flat_icons import read_flat_icons, read_tango
 from nonet.data.readers.games import read_crawl, read_scratch, read_wesnoth
-from nonet.data.readers.landscapes import read_landscapes, read_planets
+from nonet.data.readers.landscapes import read_landscapes
 from nonet.data.readers.openclipart import read_openclipart
 from nonet.data.readers.openmoji import read_openmoji
 from nonet.data.readers.sweethome3d import read_sweethome3d
@@ -104,14 +104,12 @@ def _crawl(words: Words) -> Iterator[Picture]:
 def _endless_sky(words: Words) -> Iterator[Picture]:
     root = words.folder("endless-sky") / "usr/share"
     game, terms = root / "games/endless-sky", root / "doc/endless-sky-data/copyright"
-    yield from read_landscapes(game, terms)
-    yield from read_planets(game, terms)
+    return read_landscapes(game, terms)
 
 
 def _openmoji(words: Words) -> Iterator[Picture]:
-    return read_openmoji(
-        words.folder("iconify") / "package", words.folder("openmoji") / "package", words.emoji
-    )
+    package = words.folder("openmoji") / "package"
+    return read_openmoji(words.folder("iconify") / "package", package, words.emoji, words.nouns)
 
 
 def _tuxpaint(words: Words) -> Iterator[Picture]:

@@ -12,10 +12,12 @@ from nonet.data.pictures import Pixels
 
 _HASH = 16
 _THUMB = 6
-# Bits of 256 and mean colour distance (0-255) up to which two pictures are one. Chosen by eye on pairs of
+# Bits of 256 and colour distance (0-255) up to which two pictures are one. Chosen by eye on pairs of
 # neighbouring emoji: at 14 bits, left-facing and right-facing hands begin to fall together.
 SAME_BITS = 10
-SAME_COLOUR = 14.0
+SAME_COLOUR = 30.0
+# Of the 108 colour values only the most different ones count: a small thing in another colour is another thing.
+_COUNTED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def find_duplicates(
             this, other = start + int(row), int(column)
             if other >= this or repeats[this] >= 0 or repeats[other] >= 0:
                 continue
-            if np.abs(thumbs[this] - thumbs[other]).mean() <= SAME_COLOUR:
+            apart = np.sort(np.abs(thumbs[this] - thumbs[other]))[-_COUNTED:]
+            if apart.mean() <= SAME_COLOUR:
                 repeats[this] = other
     return repeats

@@ -55,11 +55,34 @@ def colour_indices(rgb_N3: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def dominant_colours(pixels_HWC: Pixels, most: int = 3) -> dict[str, float]:
     """Shares of the most common colour names among visible pixels, largest first; shares under 8% are left out."""
-    # Every third pixel in both directions is enough for shares of whole percents.
-    some = pixels_HWC[::3, ::3].reshape(-1, pixels_HWC.shape[2])
+    # Every fourth pixel in both directions is enough for shares of whole percents.
+    some = pixels_HWC[::4, ::4].reshape(-1, pixels_HWC.shape[2])
     seen = some[some[:, 3] > 127][:, :3] if some.shape[1] == 4 else some
     if not len(seen):
         return {}
     counts = np.bincount(colour_indices(seen), minlength=len(COLOURS)) / len(seen)
     order = np.argsort(-counts, kind="stable")[:most]
     return {COLOURS[i]: round(float(counts[i]), 2) for i in order if counts[i] >= _SMALLEST_SHARE}
+
+
+# What light and shade make of a paint.
+_LOOKS = {
+    "red": ("red", "brown", "pink"), "orange": ("orange", "brown", "red"), "yellow": ("yellow", "orange", "green"),
+    "green": ("green",), "blue": ("blue", "black"), "purple": ("purple", "blue", "pink"),
+    "pink": ("pink", "red", "purple"), "brown": ("brown", "orange", "red", "black"),
+    "black": ("black", "gray", "brown"), "white": ("white", "gray"), "gray": ("gray", "white", "black"),
+}  # fmt: skip
+_SMALLEST_PAINT = 0.3
+
+
+def painted_colours(colours: dict[str, float], paint: str) -> dict[str, float] | None:
+    """The colours of a thing painted in a known one, its largest look-alike named after the paint.
+
+    None where too little of the paint is seen to call the thing by it.
+    """
+    looks = [name for name in colours if name in _LOOKS[paint]]
+    if sum(colours[name] for name in looks) < _SMALLEST_PAINT:
+        return None
+    if paint in colours:
+        return colours
+    return {paint if name == looks[0] else name: share for name, share in colours.items()}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nonet.data.captions import unique
+from nonet.data.captions import head_noun, unique
 from nonet.data.wordnet import WordNet
 from nonet.errors import NonetError
 
@@ -22,7 +22,8 @@ _DROPPED = re.compile(
     r"o.clock|-thirty|facing right|gesturing|tipping hand|raising hand|middle finger|hundred points|zzz|pile of poo|"
     r"breast|feeding baby|love hotel|speech b|anger|thought balloon|person: |pregnant|fight cloud|eye in speech|"
     r"japanese (post|symbol)|splatter|hole$|dashing away|dizzy$|sweat droplets|mahjong|suit$|kaaba|muted|"
-    r"sign of the horns|left luggage|people with bunny|men with bunny|women with bunny|steamy room|getting massage|"
+    r"sign of the horns|left luggage|(small|medium) square|"
+    r"people with bunny|men with bunny|women with bunny|steamy room|getting massage|"
     r"badge|mx claus|vomiting|identification card|place of worship|medium-small|with slash|condom"
 )
 _LABELS = {
@@ -133,6 +134,8 @@ _LABELS = {
     "anatomical heart": "anatomical heart",
     "moon viewing ceremony": "moon and grass",
     "carp streamer": "fish kite",
+    "red triangle pointed up": "red triangle",
+    "red triangle pointed down": "red triangle",
     "black large square": "black square",
     "white large square": "white square",
 }
@@ -161,6 +164,14 @@ _MORE_NAMES = {
     "game controller": ("gamepad", "video game"),
     "jack-o'-lantern pumpkin": ("pumpkin", "jack-o'-lantern", "halloween pumpkin"),
 }
+# Labels that tell a state or a side: no name for the thing.
+_STATE = re.compile(r"\b(not|done|tilted|flag|facing|without|oncoming|showing|older|large)\b|:")
+# True of the thing, and of too many others to draw it by.
+_TOO_WIDE = frozenset({
+    "food", "animal", "person", "people", "object", "thing", "plant", "tool", "vehicle", "instrument", "building",
+    "sport", "sports", "support", "body", "structure", "device", "mammal", "container", "artifact", "clothing",
+    "material", "item", "place", "location", "shape", "creature", "nature", "meat", "worker", "face",
+})  # fmt: skip
 # Tags that are slang, or that would teach a wrong meaning.
 _SLANG = re.compile(
     r"\b(ass|butt|sexy|sexual|nude|weed|high|stoned|drunk|terror\w*|kill\w*|dead|death|murder|hell|damn|crap|poop?|"
@@ -262,23 +273,20 @@ def _emoji(row: dict[str, Any], extra: list[str], words: WordNet) -> Emoji | Non
     renamed = _LABELS.get(label, re.sub(r"^(man|woman): (.*)$", r"\1 with \2", label))
     renamed = renamed.replace("with bald", "with a bald head").replace("’", "'")
     caption = renamed.lower()
-    given = [label.lower()] if caption != label.lower() else []
-    related = words.kinds(caption.split()[-1]) | words.kinds(caption)
+    caption = caption.replace("grey", "gray")
+    given = [label.lower()] if caption != label.lower() and not _STATE.search(label) else []
+    head = head_noun(re.sub(r"(?<=\w )\w+ing\b.*", "", caption), words) or caption
+    related = words.kinds(head)
     tag_words = [tag.lower() for tag in tags if re.fullmatch(r"[A-Za-z][A-Za-z' -]+", tag)]
     tag_words = [tag for tag in tag_words if not _SLANG.search(tag) and len(tag) > 2]
-    parts = caption.split()
     names = [
         tag
         for tag in tag_words
-        # A tag may stand for the label where it is the label's head, or WordNet says it is what the label is.
-        if tag == parts[-1]
-        or tag in related
-        or (words.singular(tag) in related)
-        or tag == " ".join(parts[:-1])
+        # A tag may stand for the label where it is the label's head, or WordNet says that it is what the label is.
+        if (tag == head or tag in related) and tag not in _TOO_WIDE and words.picturable(tag)
     ]
-    names = [name for name in names if words.picturable(name)]
     if group == 0 and subgroup is not None and subgroup <= 10:
-        names.extend(["smiley face"] if "face" in parts else [])
+        names.extend(["smiley face"] if "face" in caption.split() else [])
     weight = 1.0
     if group == 0:
         weight = 0.4

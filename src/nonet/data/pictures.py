@@ -38,8 +38,9 @@ class Picture:
 
     `key` is unique within its source. `caption` is a short label without article or style ("red apple");
     `synonyms` are other names for the same thing, `keywords` are related words that only help a search.
-    `evidence` are further words of the source about the picture: never used in captions, but an explicit one of them
-    drops the picture. `fit` says how it fills its square: "smooth" for most, "pixels" keeps hard pixel edges.
+    `paint` names the colour that the thing was painted in. `evidence` are further words of the source about the
+    picture: never used in captions, but an explicit one of them drops the picture. `fit` says how it fills its
+    square: "smooth" for most, "pixels" keeps hard pixel edges.
     """
 
     key: str
@@ -59,3 +60,4 @@ class Picture:
     fit: Literal["smooth", "pixels"] = "smooth"
     concept: str = ""
     evidence: tuple[str, ...] = ()
+    paint: str = ""

@@ -12,6 +12,7 @@ from nonet.errors import NonetError
 
 # Lexicographer files whose nouns one can draw: animal, artifact, body, food, location, object, person, plant, shape.
 _PICTURABLE = frozenset({"05", "06", "08", "13", "15", "17", "18", "20", "25"})
+_PERSON = "18"
 _ENDINGS = (("ies", "y"), ("ves", "f"), ("men", "man"), ("ches", "ch"), ("shes", "sh"), ("ses", "s"))
 _MORE_ENDINGS = (("xes", "x"), ("zes", "z"), ("s", ""))
 
@@ -92,12 +93,19 @@ class WordNet:
         return word
 
     def meaning(self, word: str, among: int = 3) -> Synset | None:
-        """The first picturable meaning of the noun among its `among` most frequent ones."""
-        for offset in self.senses.get(self.singular(word.lower()), ())[:among]:
-            synset = self.synsets[offset]
-            if synset.lexfile in _PICTURABLE:
-                return synset
-        return None
+        """The first picturable meaning of the noun among its `among` most frequent ones, things before people."""
+        offset = self._offset(word, among)
+        return self.synsets[offset] if offset is not None else None
+
+    def _offset(self, word: str, among: int) -> str | None:
+        found = [
+            offset
+            for offset in self.senses.get(self.singular(word.lower()), ())[:among]
+            if self.synsets[offset].lexfile in _PICTURABLE
+        ]
+        # A "printer" or a "cooker" is seldom the person.
+        things = [offset for offset in found[:2] if self.synsets[offset].lexfile != _PERSON]
+        return (things or found or [None])[0]
 
     def picturable(self, word: str, among: int = 3) -> bool:
         """Whether one of the noun's frequent meanings is a thing one can draw."""
@@ -124,14 +132,16 @@ class WordNet:
         return tuple(dict.fromkeys(plain))[:limit]
 
     def kinds(self, word: str, levels: int = 8) -> frozenset[str]:
-        """Every word standing above the word's picturable meanings, with their own synonyms."""
+        """Every word standing above the word's first picturable meaning, with its own synonyms."""
+        offset = self._offset(word, 2)
+        if offset is None:
+            return frozenset()
         found: set[str] = set()
-        for offset in self.senses.get(self.singular(word.lower()), ())[:2]:
-            front = {offset}
-            for _ in range(levels):
-                for one in front:
-                    found.update(self.synsets[one].words)
-                front = {up for one in front for up in self.synsets[one].above}
+        front = {offset}
+        for _ in range(levels):
+            for one in front:
+                found.update(self.synsets[one].words)
+            front = {up for one in front for up in self.synsets[one].above}
         return frozenset(found)
 
     def _depth(self, offset: str) -> int:

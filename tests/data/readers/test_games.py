@@ -49,7 +49,12 @@ def test_wesnoth_s_portraits_and_places(tmp_path: Path, words: WordNet) -> None:
     for name in ("landscape-castle", "grim-altar"):
         Image.new("RGB", (300, 300)).save(story / f"{name}.jpg")
     found = list(read_wesnoth(tmp_path, words))
-    assert {one.caption for one in found if one.kind == "sprite"} == {"witch", "knight", "elf", "dragon"}
+    assert {one.caption for one in found if one.kind == "sprite"} == {
+        "witch",
+        "knight",
+        "elf archer",
+        "dragon",
+    }
     assert [one.caption for one in found if one.kind == "background"] == ["castle"]
     assert not any(one.permissive for one in found)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nonet.data.readers.landscapes import read_landscapes, read_planets
+from nonet.data.readers.landscapes import read_landscapes
 
 TERMS = """Files: images/*
 Copyright: A Painter
@@ -39,7 +39,3 @@ def test_a_wide_photograph_gives_two_squares_or_its_middle(game: Path) -> None:
     assert left.permissive
     assert not found["land/beach0/middle"].permissive
     assert left.author == "unnamed photographers"
-
-
-def test_planets_are_sprites(game: Path) -> None:
-    assert [one.caption for one in read_planets(game, game / "copyright")] == ["planet earth", "ice planet"]

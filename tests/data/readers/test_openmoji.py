@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from nonet.data.readers.openmoji import read_openmoji
-from tiny_words import tiny_emoji
+from tiny_words import tiny_emoji, tiny_wordnet
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -17,7 +17,7 @@ def test_emoji_extras_and_line_drawings(tmp_path: Path) -> None:
     rows = [
         {"hexcode": code, "group": "extras-openmoji", "subgroups": group, "annotation": label, "openmoji_tags": "a, b",
          "skintone": "", "openmoji_author": "Ann"}
-        for code, group, label in (("E001", "objects", "Bread Knife"), ("E002", "brand", "firefox"))
+        for code, group, label in (("E001", "objects", "Sleepy Dog"), ("E002", "brand", "firefox"))
     ]  # fmt: skip
     package = tmp_path / "package"
     (package / "data").mkdir(parents=True)
@@ -25,9 +25,11 @@ def test_emoji_extras_and_line_drawings(tmp_path: Path) -> None:
     (package / "black/svg").mkdir(parents=True)
     for code in ("1F34E", "1F600", "1F999"):
         (package / "black/svg" / f"{code}.svg").write_text(SVG)
-    pictures = list(read_openmoji(tmp_path, package, tiny_emoji(tmp_path / "words")))
+    pictures = list(
+        read_openmoji(tmp_path, package, tiny_emoji(tmp_path / "words"), tiny_wordnet(tmp_path / "nouns"))
+    )
     assert [(picture.caption, picture.style) for picture in pictures] == [
-        ("red apple", "emoji"), ("bread knife", "emoji"), ("red apple", "line drawing"),
+        ("red apple", "emoji"), ("sleepy dog", "emoji"), ("red apple", "line drawing"),
     ]  # fmt: skip
     assert not any(picture.permissive for picture in pictures)
     assert pictures[1].author == "Ann, OpenMoji"

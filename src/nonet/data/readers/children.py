@@ -24,7 +24,7 @@ _CLAUSE = re.compile(
     r"\s*(\(|—|–|;|:|,| that | which | is | are | was | were | used | worn | can | called | for | when | you |"
     r"[.!?…]).*$"
 )
-_OPENING = re.compile(r"^(an?|the|some|our|this|two|three|one|pair of|a pair of|a bunch of)\s+", re.I)
+_OPENING = re.compile(r"^((an?|the|some|our|this|say|enter|very|pair of|bunch of|cluster of)\s+)+", re.I)
 
 
 def read_tuxpaint(folder: Path, words: WordNet) -> Iterator[Picture]:
@@ -89,8 +89,6 @@ _GCOMPRIS: tuple[tuple[str, str, Style], ...] = (
     ("babymatch", r"\.svg$", "clip art"),
     ("memory", r"\.svg$", "clip art"),
     ("colors", r"_duck\.svg$", "clip art"),
-    ("baby_tangram", r"/(car|loco)\.svg$", "clip art"),
-    ("traffic", r"/(car|truck)\d+\.svg$", "clip art"),
     ("chess", r"/[bw][bknpqr]\.svg$", "clip art"),
     ("family", r"\.svg$", "clip art"),
 )
@@ -103,7 +101,8 @@ _GCOMPRIS_NAMES = {
     "queen angel": "angelfish", "manta": "manta ray", "greenbaby": "", "bluebaby": "", "child": "", "gnu": "gnu",
     "bluebirds": "blue birds", "redbird": "red bird", "french croissant": "croissant", "baby boy": "baby boy",
     "old man": "old man", "backcard": "", "emptycard": "", "error": "", "question": "", "navajo": "",
-    "lincoln memorial": "memorial", "greatpyramidof giza": "pyramid", "statueof liberty": "statue of liberty",
+    "lincoln memorial": "memorial", "great pyramidof giza": "pyramid", "great wallof china": "great wall of china",
+    "screw driver": "screwdriver", "statueof liberty": "statue of liberty",
     "bb": "black chess bishop", "bk": "black chess king", "bn": "black chess knight", "bp": "black chess pawn",
     "bq": "black chess queen", "br": "black chess rook", "wb": "white chess bishop", "wk": "white chess king",
     "wn": "white chess knight", "wp": "white chess pawn", "wq": "white chess queen", "wr": "white chess rook",

@@ -29,9 +29,9 @@ _SETS = (
     _IconSet("streamline-ultimate-color", "Streamline Ultimate", "Streamline", "CC-BY-4.0", 0.4),
     _IconSet("streamline-freehand-color", "Streamline Freehand", "Streamline", "CC-BY-4.0", 0.4),
     _IconSet("flat-color-icons", "Flat Color Icons", "Icons8", "MIT", 0.4),
-    _IconSet("icon-park", "IconPark", "ByteDance", "Apache-2.0", 0.35),
+    _IconSet("icon-park", "IconPark", "ByteDance", "Apache-2.0", 0.15),
     _IconSet("meteocons", "Meteocons", "Bas Milius", "MIT", 0.4),
-    _IconSet("marketeq", "Marketeq", "Marketeq", "MIT", 0.3),
+    _IconSet("marketeq", "Marketeq", "Marketeq", "MIT", 0.2),
 )
 # Interface words: an icon with one of them is a function, not a thing.
 _INTERFACE = re.compile(
@@ -39,7 +39,9 @@ _INTERFACE = re.compile(
     r"data|database|network|wifi|user|button|setting|settings|warning|alert|lock|unlock|disable|sync|code|browser|app|"
     r"logo|sign|symbol|business|content|layout|list|menu|download|upload|cancel|refresh|graph|chart|online|discount|"
     r"alignment|align|zodiac|text|email|message|chat|bubble|credit|beaufort|uv|index|pressure|overcast|day|night|fill|"
-    r"thermometer|hand|finger|circle|square|rectangle|triangle|round|one|two|three|four|five|badge|badged)\b"
+    r"thermometer|hand|finger|circle|square|rectangle|triangle|round|one|two|three|four|five|badge|badged|empty|"
+    r"link|seal|open|press|shake|protection|cutting|sport|handle|pad|light|weight|print|love|pin|tool|scorpio|aries|dot|"
+    r"video|worker|department|safety|female|male|women|goal|arrival|swimsuit|label|cooking|receiver|slide|head)\b"
 )
 _ENDING = re.compile(r"(-(duo|flat|fill|color|alternate|alt|[a-z]|\d+))+$")
 
@@ -55,7 +57,7 @@ def read_flat_icons(folder: Path, words: WordNet, known: frozenset[str]) -> Iter
             label = clean_label(_ENDING.sub("", name).replace("-", " "))
             if not label or label in seen or _INTERFACE.search(label):
                 continue
-            if label not in known and not (label in COMMON and words.picturable(label, 1)):
+            if not (label in COMMON or (label in known and words.picturable(label.split()[-1], 1))):
                 continue
             seen.add(label)
             yield Picture(

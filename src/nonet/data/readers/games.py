@@ -101,10 +101,13 @@ _WESNOTH_NAMES = {
     "spectre": "ghost", "shadow": "ghost", "wraith": "ghost", "nightmare": "dark horse",
     "black-stallion": "black horse",
     "falcon": "falcon", "yeti": "yeti", "bear": "bear", "horse": "horse", "crocodile": "crocodile",
-    "gryphon-rider": "dwarf on a griffin", "wolf-rider": "goblin on a wolf",
+    
 }  # fmt: skip
 _WESNOTH_SOLDIERS = re.compile(
     r"swordsman|spearman|halberdier|pikeman|infantry|guard|general|marshal|lieutenant|sergeant"
+)
+_WESNOTH_JOBS = frozenset(
+    {"archer", "hero", "shaman", "captain", "lord", "fighter", "warrior", "scout", "soldier"}
 )
 _WESNOTH_PLACES = {
     "landscape-castle": "castle", "landscape-mountains-01": "mountains", "landscape-mountains-02": "mountains",
@@ -134,10 +137,12 @@ def read_wesnoth(folder: Path, words: WordNet) -> Iterator[Picture]:
         kind = _WESNOTH_RACES.get(race, "")
         job = _WESNOTH_NAMES.get(plain) or ("soldier" if _WESNOTH_SOLDIERS.search(plain) else "")
         job = job or clean_label(plain.replace("-", " "))
-        caption = job if job in _WESNOTH_NAMES.values() and race not in ("elves", "dwarves") else ""
-        if not caption:
-            known = bool(head_noun(job, words))
-            caption = f"{kind} {job}".strip() if known and job != kind else kind or job
+        if job in _WESNOTH_NAMES.values() and race not in ("elves", "dwarves", "goblins"):
+            caption = job
+        elif kind:
+            caption = f"{kind} {job}" if job in _WESNOTH_JOBS else kind
+        else:
+            caption = job
         if female:
             caption = "witch" if caption == "wizard" else f"woman {caption}"
         yield Picture(

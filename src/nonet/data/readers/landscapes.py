@@ -1,4 +1,4 @@
-"""Endless Sky's photographs of landscapes (backgrounds) and its planets (sprites)."""
+"""Endless Sky's photographs of landscapes, as backgrounds. Its planets are left out: they lie in the dark."""
 
 from __future__ import annotations
 
@@ -22,16 +22,6 @@ _PLACE_NAMES = {
     "forest": ("woods", "trees"), "lake": ("water",), "clouds": ("sky", "cloudy sky"), "canyon": ("gorge",),
     "moon surface": ("the moon", "moon landscape"), "mars surface": ("mars", "red planet landscape"),
     "volcano": ("lava",), "space station": ("spaceship interior",), "valley": ("green landscape",),
-}  # fmt: skip
-_PLANETS = {
-    "callisto": "moon of jupiter", "earth": "planet earth", "europa": "icy moon", "ganymede": "moon of jupiter",
-    "io": "yellow moon", "jupiter": "planet jupiter", "luna": "moon", "mars": "planet mars",
-    "mercury": "planet mercury",
-    "neptune": "planet neptune", "uranus": "planet uranus", "venus": "planet venus", "titan": "orange moon",
-    "cloud": "cloudy planet", "desert": "desert planet", "dust": "dusty planet", "forest": "green planet",
-    "gas": "gas planet", "ice": "ice planet", "lava": "lava planet", "ocean": "ocean planet", "rock": "rocky planet",
-    "water": "blue planet", "rhea": "gray moon", "tethys": "gray moon", "oberon": "gray moon", "miranda": "gray moon",
-    "station": "space station",
 }  # fmt: skip
 
 
@@ -78,32 +68,6 @@ def read_landscapes(folder: Path, copyright_file: Path) -> Iterator[Picture]:
                 kind="background",
                 concept=place,
             )
-
-
-def read_planets(folder: Path, copyright_file: Path) -> Iterator[Picture]:
-    """Planets and stations as sprites."""
-    terms = Copyright.load(copyright_file)
-    for path in sorted((folder / "images/planet").glob("*.png")):
-        caption = _PLANETS.get(re.sub(r"\d+k?d?$", "", path.stem))
-        if caption is None:
-            continue
-        what = terms.terms(f"images/planet/{path.name}")
-        station = caption == "space station"
-        yield Picture(
-            key=f"planet/{path.stem}",
-            source="endless-sky",
-            set="Endless Sky planets",
-            style="3D render" if station else "photo",
-            caption=caption,
-            payload=ImageFile(str(path)),
-            synonyms=("spaceship",) if station else ("planet",),
-            title=path.stem,
-            author=_author(what.author),
-            licence=what.licence,
-            permissive=what.permissive,
-            weight=0.6,
-            concept="space station" if station else ("moon" if "moon" in caption else "planet"),
-        )
 
 
 def _author(text: str) -> str:

@@ -27,7 +27,9 @@ _JUNK_TITLE = re.compile(
     r"gramastar|flat icon|lemon theme|etiquette|blueberry|iconset|icon[- ]theme|hotel icon|aiga|road ?sign|\bmaps?\b|"
     r"\bflag\b|\bled\b|gradient|template|button|arrow|frame|border|corner|pattern|logo|wallpaper|blank|kanji|cisco|"
     r"network|internet|router|\bstates?\b|provinc|\bsign\b|symbol|stemma|simbolo|tasto|profilat|"
-    r"barcode|\bkey [a-z0-9]\b|jigsaw|knot|diagram|font|letter",
+    r"barcode|\bkey [a-z0-9]\b|jigsaw|knot|diagram|font|letter|"
+    r"\beurope\b|basque|breton|female|nude|nudo|sailing|\bheel|reaching|the wind|label|tiles|recznik|don.?t panic|"
+    r"bunny",
     re.I,
 )
 _GENERIC = re.compile(
@@ -55,7 +57,6 @@ _FOLDER_NOUNS = {
     "people/smilies": "smiley face",
     "people/stickmen": "stick figure",
     "people/clothing/hats": "hat",
-    "recreation/music": "musical instrument",
     "transportation/boating": "boat",
     "signs_and_symbols/clocks": "clock",
     "office/telephone": "telephone",
@@ -73,7 +74,15 @@ _VAGUE = frozenset({
     "building", "equipment", "space", "weather", "science", "office", "sport", "sports", "game", "toy", "music",
     "clothing", "decoration", "holiday", "bird", "insect", "fish", "mammal", "fruit", "vegetable", "computer",
     "hardware", "beverage", "shape", "dessert", "recreation", "activity", "carbohydrate", "card", "part", "body",
-    "cartoon", "health", "geography", "festive", "menu", "structure",
+    "cartoon", "health", "geography", "festive", "menu", "structure", "quick", "hash", "photo", "europe", "head", "eye",
+})  # fmt: skip
+
+
+_EMPTY = frozenset({
+    "people", "symbol", "sign", "icon", "image", "picture", "thing", "object", "nature", "work", "art", "item",
+    "element", "set", "group", "transport", "transportation", "equipment", "weather", "science", "sport", "sports",
+    "clothing", "decoration", "holiday", "hardware", "shape", "recreation", "activity", "part", "cartoon", "health",
+    "geography", "menu", "structure", "quick", "hash", "photo", "europe", "animal", "food", "tool", "beverage",
 })  # fmt: skip
 
 
@@ -140,9 +149,14 @@ def _picture(path: Path, where: Path, record: _Record, uses: int, words: WordNet
     keywords = [translate(clean_label(word), record.author) for word in record.keywords]
     keywords = [word for word in keywords if word]
     if not caption:
-        specific = [word for word in keywords if word not in _VAGUE and words.picturable(word, among=1)]
+        specific = [
+            word
+            for word in keywords
+            if words.singular(word) not in _VAGUE and words.picturable(word, among=1)
+        ]
         caption = specific[0] if specific else folder_noun
-    if not caption or (caption in _VAGUE and caption not in ("bird", "fish", "insect")):
+    caption = {"home": "house", "moons": "moon", "places": ""}.get(caption, caption)
+    if not caption or words.singular(caption) in _EMPTY:
         return None
     head = head_noun(caption, words)
     related = words.kinds(head) if head else frozenset()

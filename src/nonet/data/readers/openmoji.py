@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from nonet.data.captions import clean_label, unique
+from nonet.data.captions import clean_label, head_noun, unique
 from nonet.data.emoji_words import EmojiWords
 from nonet.data.pictures import Picture, Style
 from nonet.data.readers.emoji import EmojiSet, emoji_picture, read_icon_set
 from nonet.data.render import SvgFile, SvgText
+from nonet.data.wordnet import WordNet
 
 _COLOUR = EmojiSet("openmoji", "OpenMoji", "OpenMoji and contributors", "CC-BY-SA-4.0", False, 0.7)
 _BLACK = EmojiSet(
@@ -23,12 +24,12 @@ _BLACK = EmojiSet(
     "line drawing",
 )
 _EXTRA_SUBGROUPS = frozenset({
-    "animals-nature", "climate-environment", "emergency", "food-drink", "gardening", "healthcare", "objects",
+    "animals-nature", "climate-environment", "emergency", "food-drink", "gardening", "objects",
     "people", "technology", "travel-places",
 })  # fmt: skip
 
 
-def read_openmoji(iconify: Path, package: Path, words: EmojiWords) -> Iterator[Picture]:
+def read_openmoji(iconify: Path, package: Path, words: EmojiWords, nouns: WordNet) -> Iterator[Picture]:
     """Colour emoji and extras from iconify's set, line drawings where the package carries them.
 
     `iconify` is the unpacked `@iconify/json`, `package` the unpacked `openmoji`.
@@ -52,7 +53,7 @@ def read_openmoji(iconify: Path, package: Path, words: EmojiWords) -> Iterator[P
         elif row and row["group"] == "extras-openmoji" and row["subgroups"] in _EXTRA_SUBGROUPS:
             label = clean_label(row["annotation"])
             tags = [clean_label(tag) for tag in row["openmoji_tags"].split(",")]
-            if label and not row["skintone"]:
+            if head_noun(label, nouns) and not row["skintone"]:
                 yield _extra(
                     f"openmoji/{name}", label, tags, SvgText(document), row["openmoji_author"], "emoji"
                 )

@@ -30,13 +30,21 @@ _PLUGS = re.compile(
 # What comes in any colour; food, plants, animals and people keep theirs.
 _COLOURABLE = re.compile(
     r"chair|sofa|couch|stool|\bcar\b|\bvan\b|truck|bus|scooter|motorcycle|bicycle|bed$|lamp|table|desk|"
-    r"bookcase|wardrobe|cabinet|vase|cup|mug|\bbowl|box|umbrella|hat|\bcap\b|dress$|shirt|jacket|skirt|trousers|helmet|"
+    r"bookcase|wardrobe|cabinet|vase|cup|mug|\bbowl|box|umbrella|hat|\bcap\b|dress$|shirt|helmet|"
     r"backpack|suitcase|handbag|briefcase|guitar|piano|door$|bench|teapot|kettle|phone|camera|tent|boat|train|mailbox|"
     r"shoes?$|slippers|sneakers|towel|pillow|curtain|glove|scissors|pencil|book$|clock|trash|stroller|balloon|ball$|"
     r"carpet|rug|radio|headphones|refrigerator|toaster|bottle$|barrel|bucket|bike|tricycle|skateboard|gift|watch"
 )
 _KEEPS_COLOUR = re.compile(
     r"wooden|leather|beige|puzzle|firewood|basketball|soccer|medicine|coconut|potted|full of|baby bottle|glass"
+)
+# What people ask for: more views and colours.
+_WANTED = re.compile(
+    r"^(armchair|leather armchair|car|sports car|small car|old car|convertible car|truck|bus|van|motorcycle|scooter|"
+    r"bicycle|biplane|rowboat|toy train|electric guitar|grand piano|upright piano|hat|helmet|umbrella|backpack|"
+    r"teddy bear|cat|dog|horse|rabbit|deer|bulldog|snowman|christmas tree|palm tree|coconut palm tree|"
+    r"camera|laptop|birthday cake|hamburger|bread|teapot|gift box|rocking horse|soccer ball|basketball|clock|"
+    r"cuckoo clock|fountain|garden shed|dog house|sneakers|sunglasses|mailbox|candle|vase|cactus|headphones|sofa)$"
 )
 # Plain fittings: one view is enough.
 _DULL_CATEGORIES = frozenset({"Bathroom", "Doors and windows", "Kitchen", "Staircases", "Lights"})
@@ -121,9 +129,12 @@ def _views(
         looks.append(((-side * (34 + seed % 21), 10.0 + seed % 12), ""))
     if _COLOURABLE.search(caption) and not _KEEPS_COLOUR.search(caption) and not named_colours(caption):
         colours = sorted(PAINTS, key=lambda colour: _chance(entry["id"] + colour))
-        # Which models take few or many colours only depends on how many of their kind there are.
-        for turn, colour in enumerate(colours[: 2 if "chair" in caption or "sofa" in caption else 3]):
+        # There are many chairs, so each comes in fewer colours.
+        most = 5 if _WANTED.search(caption) else 2 if "chair" in caption or "sofa" in caption else 3
+        for turn, colour in enumerate(colours[:most]):
             looks.append(((side * (18 + 11 * turn), 15.0), colour))
+    if _WANTED.search(caption):
+        looks += [((side * 4.0, 8.0), ""), ((-side * 72.0, 16.0), "")]
     for (yaw, pitch), paint in looks:
         label = f"{paint} {caption}".strip()
         head = head_noun(caption, words)
@@ -141,6 +152,7 @@ def _views(
             author=entry.get("creator", "") or name,
             licence=licence,
             permissive=True,
+            paint=paint,
             weight=0.6 if entry.get("category") in _DULL_CATEGORIES else 0.9,
         )
 
@@ -166,7 +178,7 @@ def _blends(
         yield Picture(
             key=f"{stem}/{entry['id'].split('#')[-1]}/skin/{skin.name}",
             source="sweethome3d",
-            set=f"{name}, with {skin.title}",
+            set=f"{name}, blended",
             style="3D render",
             caption=label,
             payload=ModelView(
