@@ -36,13 +36,14 @@ def draw_part(
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Draw what the store lacks; returns how many were drawn. `progress(count)` is called after each."""
-    missing = [picture for picture in pictures if picture.key not in store]
     done = 0
-    for key, drawn, pixels in _drawn(missing, workers):
-        store.append(key, drawn, pixels)
-        done += 1
-        if progress is not None:
-            progress(done)
+    with store.writing():
+        missing = [picture for picture in pictures if picture.key not in store]
+        for key, drawn, pixels in _drawn(missing, workers):
+            store.append(key, drawn, pixels)
+            done += 1
+            if progress is not None:
+                progress(done)
     return done
 
 

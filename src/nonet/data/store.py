@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +39,7 @@ class PictureStore:
     """A folder with one index line per picture and the raw pixels of those that were kept.
 
     Pixels are written before their line: after a crash the index never points at missing pixels, and what the
-    index does not know is cut off when the store is opened again.
+    index does not know is cut off before the next is appended.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,18 +48,47 @@ class PictureStore:
         self._counts = dict.fromkeys(_SHAPES, 0)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            length = self._read_index()
-            with (folder / "index.jsonl").open("ab") as stream:
-                stream.truncate(length)
+            self._read_index()
             for kind, count in self._counts.items():
-                with (folder / f"{kind}s.u8").open("ab") as stream:
-                    if stream.tell() < count * _size(kind):
-                        raise NonetError(
-                            "data_corrupt", f"{folder} has lost pixels.", f"Delete {folder} and build again."
-                        )
-                    stream.truncate(count * _size(kind))
+                path = folder / f"{kind}s.u8"
+                if count and (not path.is_file() or path.stat().st_size < count * _size(kind)):
+                    raise NonetError(
+                        "data_corrupt", f"{folder} has lost pixels.", f"Delete {folder} and build again."
+                    )
         except OSError as error:
             raise write_error(folder, error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the store for appending: one process at a time.
+
+        What another process appended since the store was opened is read first; what a stopped one left half
+        written is cut off.
+
+        Raises:
+            NonetError: `output_unwritable` where another build is drawing into the store.
+        """
+        try:
+            handle = (self._folder / "lock").open("wb")
+        except OSError as error:
+            raise write_error(self._folder, error) from error
+        with handle:
+            if not _lock(handle):
+                raise NonetError(
+                    "output_unwritable",
+                    f"Another build is drawing into {self._folder}.",
+                    "Wait until it has finished.",
+                )
+            try:
+                length = self._read_index()
+                with (self._folder / "index.jsonl").open("ab") as stream:
+                    stream.truncate(length)
+                for kind, count in self._counts.items():
+                    with (self._folder / f"{kind}s.u8").open("ab") as stream:
+                        stream.truncate(count * _size(kind))
+            except OSError as error:
+                raise write_error(self._folder, error) from error
+            yield
 
     def __contains__(self, key: str) -> bool:
         return key in self._drawn
@@ -66,7 +97,7 @@ class PictureStore:
         return self._drawn[key]
 
     def append(self, key: str, drawn: Drawn, pixels: Pixels | None) -> None:
-        """Keep a picture (or, without pixels, the reason why it was dropped)."""
+        """Keep a picture (or, without pixels, the reason why it was dropped); only while `writing`."""
         at = -1
         try:
             if pixels is not None:
@@ -117,6 +148,19 @@ class PictureStore:
         self._drawn[row["key"]] = drawn
         if drawn.at >= 0:
             self._counts[drawn.kind] = max(self._counts[drawn.kind], drawn.at + 1)
+
+
+def _lock(handle: BinaryIO) -> bool:
+    """Take the lock, which closing the file gives back; where the system has none, nobody else is thought to write."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _size(kind: str) -> int:

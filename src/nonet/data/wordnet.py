@@ -105,7 +105,8 @@ class WordNet:
         ]
         # A "printer" or a "cooker" is seldom the person.
         things = [offset for offset in found[:2] if self.synsets[offset].lexfile != _PERSON]
-        return (things or found or [None])[0]
+        chosen = things or found
+        return chosen[0] if chosen else None
 
     def picturable(self, word: str, among: int = 3) -> bool:
         """Whether one of the noun's frequent meanings is a thing one can draw."""

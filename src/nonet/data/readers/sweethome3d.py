@@ -124,7 +124,7 @@ def _views(
     seed = _chance(entry["id"])
     side = -1 if seed % 2 else 1
     first = (side * (24 + seed % 13), 14.0 + seed % 7)
-    looks = [(first, "")]
+    looks: list[tuple[tuple[float, float], str]] = [(first, "")]
     if entry.get("category") not in _DULL_CATEGORIES:
         looks.append(((-side * (34 + seed % 21), 10.0 + seed % 12), ""))
     if _COLOURABLE.search(caption) and not _KEEPS_COLOUR.search(caption) and not named_colours(caption):
@@ -134,7 +134,8 @@ def _views(
         for turn, colour in enumerate(colours[:most]):
             looks.append(((side * (18 + 11 * turn), 15.0), colour))
     if _WANTED.search(caption):
-        looks += [((side * 4.0, 8.0), ""), ((-side * 72.0, 16.0), "")]
+        looks.append(((side * 4.0, 8.0), ""))
+        looks.append(((-side * 72.0, 16.0), ""))
     for (yaw, pitch), paint in looks:
         label = f"{paint} {caption}".strip()
         head = head_noun(caption, words)
