@@ -25,6 +25,7 @@ CODES = frozenset(
         "not_allowed",
         "key_unknown",
         "key_reused",
+        "request_invalid",
         "too_large",
         "unavailable",
         "expired",
