@@ -18,8 +18,10 @@ from nonet.safety.provenance.pattern import TILE, luma, pattern, whiten
 
 # The fixed pattern must stand out by this many standard deviations before a payload is read at all.
 THRESHOLD = 6.0
-# Payload and fixed pattern together, after a payload was read and its checksum was right.
-STRENGTH_THRESHOLD = 9.0
+# What both must reach for a mark to be there; the false-positive rate in docs/safety.md rests on these two. A picture
+# without a mark reads any one of the 2^28 payloads with at most 2^28 * Q(10) = 2e-15, Q the normal tail.
+FIXED_THRESHOLD = 4.0
+PAYLOAD_THRESHOLD = 10.0
 # The search listens at half size, where the pattern is whole still and everything costs a quarter.
 _HALF = TILE // 2
 _STEP = 1.018
@@ -143,13 +145,18 @@ def _correlation(white_HW: Tensor, tile: int) -> Tensor:
     spectrum = torch.fft.rfft2(white_HW, s=shape) * _template_spectrum(*shape, tile)
     found: Tensor = torch.fft.irfft2(spectrum, s=shape)[: height + tile - 1, : width + tile - 1]
     # The template has mean square 1, so the picture's energy under it is the variance of the correlation.
-    energy = F.pad(white_HW.square().double(), (tile, tile - 1, tile, tile - 1)).cumsum(0).cumsum(1)
-    under = energy[tile:, tile:] - energy[:-tile, tile:] - energy[tile:, :-tile] + energy[:-tile, :-tile]
-    under = F.pad(under, (1, 0, 1, 0)).float()[1:, 1:]
-    under = F.pad(under, (0, found.shape[1] - under.shape[1], 0, found.shape[0] - under.shape[0]))
+    under = _sums(_sums(white_HW.square(), tile).T, tile).T
     # A square of which only a sixth is in the picture says nothing.
     floor = 0.15 * tile * tile * float(white_HW.square().mean()) + 1e-6
     return found / under.clamp(min=floor).sqrt()
+
+
+def _sums(values_HW: Tensor, tile: int) -> Tensor:
+    """Sums (H + tile - 1, W) over the `tile` rows that end at each row; outside the picture there is nothing."""
+    height = len(values_HW)
+    ends = torch.arange(1, height + tile)
+    sums = F.pad(values_HW, (0, 0, 1, 0)).cumsum(0)
+    return sums[ends.clamp(max=height)] - sums[(ends - tile).clamp(min=0)]
 
 
 def _fast(size: int) -> int:
@@ -213,12 +220,14 @@ def _read(image_HW: Tensor, peak: _Peak) -> Mark | None:
     rows = torch.arange(peak.row, peak.row + TILE).clamp(0, image_HW.shape[0] - 1)
     columns = torch.arange(peak.column, peak.column + TILE).clamp(0, image_HW.shape[1] - 1)
     soft, fixed = pattern().soft(whiten(image_HW[rows][:, columns]))
+    if fixed < FIXED_THRESHOLD:
+        return None
     value = decode(soft.numpy())
     if value is None:
         return None
     said = float((soft * torch.from_numpy(encode(value)).float()).sum()) / CODED_BITS**0.5
-    strength = math.hypot(said, max(fixed, 0.0))
-    if strength < STRENGTH_THRESHOLD:
+    if said < PAYLOAD_THRESHOLD:
         return None
+    strength = math.hypot(said, fixed)
     left, top = round(peak.column * peak.scale), round(peak.row * peak.scale)
     return Mark(Payload.of(value), left, top, round(TILE * peak.scale), strength)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from nonet.safety.provenance.convolution import CODED_BITS
 
@@ -76,21 +75,46 @@ def pattern() -> Pattern:
     return Pattern(index, empty.phase_K, owner, count, template / template.square().mean().sqrt())
 
 
-def _box(image_HW: Tensor, radius: int) -> Tensor:
-    padded = F.pad(image_HW[None, None], (radius,) * 4, mode="replicate")
-    across = F.avg_pool2d(padded, (1, 2 * radius + 1), 1)
-    return F.avg_pool2d(across, (2 * radius + 1, 1), 1)[0, 0]
+# Up to this side a product with a matrix of averages is faster than running sums.
+_LARGEST_MATRIX = 640
+
+
+@lru_cache(maxsize=256)
+def _averages(size: int, radius: int) -> Tensor:
+    """The matrix (size, size) that averages over neighbours twice; beyond the edge the edge is repeated."""
+    rows = torch.arange(size)
+    once = torch.zeros(size, size)
+    for offset in range(-radius, radius + 1):
+        once[rows, (rows + offset).clamp(0, size - 1)] += 1 / (2 * radius + 1)
+    return once @ once
+
+
+def _running(image_HW: Tensor, radius: int, axis: int) -> Tensor:
+    size = image_HW.shape[axis]
+    edges = [image_HW.narrow(axis, 0, 1)] * (radius + 1), [image_HW.narrow(axis, size - 1, 1)] * radius
+    sums = torch.cat([*edges[0], image_HW, *edges[1]], axis).cumsum(axis)
+    return (sums.narrow(axis, 2 * radius + 1, size) - sums.narrow(axis, 0, size)) / (2 * radius + 1)
+
+
+def smooth(image_HW: Tensor, radius: int) -> Tensor:
+    """Averages over squares of 2 * radius + 1, twice."""
+    height, width = image_HW.shape
+    if max(height, width) <= _LARGEST_MATRIX:
+        return _averages(height, radius) @ image_HW @ _averages(width, radius).T
+    for axis in (0, 1, 0, 1):
+        image_HW = _running(image_HW, radius, axis)
+    return image_HW
 
 
 def whiten(luma_HW: Tensor, radius: int = 5) -> Tensor:
     """Take away what is smooth and divide by how lively the neighbourhood is, so that every place counts alike."""
-    fine = luma_HW - _box(_box(luma_HW, radius), radius)
+    fine = luma_HW - smooth(luma_HW, radius)
     return (fine / liveliness(fine, radius)).clamp(-2.5, 2.5)
 
 
 def liveliness(fine_HW: Tensor, radius: int = 5) -> Tensor:
     """The standard deviation around each place, never below that of faint noise."""
-    return (_box(_box(fine_HW.square(), radius), radius) + 2.0**2).sqrt()
+    return (smooth(fine_HW.square(), radius) + 2.0**2).sqrt()
 
 
 def luma(pixels_HW3: Tensor) -> Tensor:
