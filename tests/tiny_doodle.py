@@ -41,6 +41,7 @@ def tiny_doodle() -> Model:
             text_encoder="minilm",
             context_dim=32,
             memory_slots=SLOTS,
+            memory_copies=True,
         )
         codec = VQGANConfig(
             ch=8,

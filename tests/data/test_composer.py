@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nonet.data.composer import Composer, recolour
+from nonet.data.composer import Composer
 from nonet.data.plan import CANVAS, Backdrop, Mixture, Part, Plan
 from nonet.data.sprites import Sprites, open_sprites
 from nonet.model.layout import Placed
@@ -115,13 +115,6 @@ def test_painting_a_thing_in_a_colour(composer: Composer, name: str) -> None:
     painted = composer.paint([plan_of(part(APPLE, colour=name))])[0, 128, 128]
     wanted = torch.tensor(NAMED[name]) / 255
     assert (painted - wanted).abs().max() < 0.12
-
-
-def test_recolouring_leaves_white_and_black_parts() -> None:
-    pixels = torch.tensor([[1.0, 1, 1], [0.02, 0.02, 0.02], [0.9, 0.1, 0.1]]).view(1, 1, 3, 3)
-    painted = recolour(pixels, torch.tensor([[0.0, 0.89, 0.9]]), torch.tensor([[0.1, 0.2, 0.9]]))
-    assert torch.allclose(painted[0, 0, :2], pixels[0, 0, :2], atol=1e-3)
-    assert painted[0, 0, 2, 2] > 0.7 > 0.4 > painted[0, 0, 2, 0]
 
 
 def test_crops(sprites: Sprites) -> None:

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nonet.data.sprites import hsv_to_rgb, measure, open_sprites, rgb_to_hsv
+from nonet.data.sprites import measure, open_sprites
 from nonet.errors import NonetError
+from nonet.model.recolour import rgb_to_hsv
 from tiny_collection import COLOURS, shape, write_tiny_collection
 
 
@@ -52,12 +51,3 @@ def test_missing_collections_are_said(tmp_path: Path) -> None:
     with pytest.raises(NonetError) as caught:
         open_sprites(tmp_path / "nowhere")
     assert caught.value.code == "data_missing"
-
-
-@given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
-def test_hsv_goes_there_and_back(rgb: list[float]) -> None:
-    pixel = torch.tensor(rgb)
-    hsv = rgb_to_hsv(pixel)
-    assert (hsv >= 0).all()
-    assert (hsv <= 1).all()
-    assert torch.allclose(hsv_to_rgb(hsv), pixel, atol=1e-4)

@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from nonet.model.memory import SLOTS, PictureMemory, Remembered, sample_without_replacement
+from nonet.model.memory import (
+    SLOTS,
+    PictureMemory,
+    Remembered,
+    evened,
+    pick,
+    sample_without_replacement,
+)
 
 EMPTY = 99
 
@@ -65,8 +72,36 @@ def test_pictures_lie_where_they_are_laid() -> None:
     assert bool((slots[2:] == EMPTY).all())
 
 
-def test_sampling_follows_the_scores() -> None:
-    pool = [(0, 0.0), (1, 0.1), (2, 1.0)]
-    drawn = Counter(sample_without_replacement(pool, 1, random.Random(s), 0.1)[0] for s in range(300))
+def test_sampling_follows_the_chances() -> None:
+    items, chances = [0, 1, 2], [0.001, 0.01, 1.0]
+    drawn = Counter(sample_without_replacement(items, chances, 1, random.Random(s))[0] for s in range(300))
     assert drawn[2] > 290
-    assert sorted(sample_without_replacement(pool, 3, random.Random(0), 0.1)) == [0, 1, 2]
+    assert sorted(sample_without_replacement(items, chances, 3, random.Random(0))) == [0, 1, 2]
+
+
+def test_evenly_spread_numbers_pick_by_share() -> None:
+    found = Counter(pick([7, 8, 9], [1.0, 2.0, 1.0], (n + 0.5) / 8) for n in range(8))
+    assert found == {7: 2, 8: 4, 9: 2}
+    assert pick([7], [0.0], 0.5) == 7
+
+
+def test_no_picture_has_more_than_half_where_there_are_others() -> None:
+    chances = evened([1.0, 0.05, 0.05, 0.05])
+    assert max(chances) / sum(chances) == pytest.approx(0.5, abs=0.05)
+    assert evened([3.0])[0] > 0
+
+
+def test_a_crowd_is_remembered_less() -> None:
+    of = memory()
+    crowded = PictureMemory(
+        torch.tensor([[127, 0, 0], [0, 127, 0], [0, 90, 90]], dtype=torch.int8),
+        torch.tensor(of.offsets),
+        torch.tensor(of.members),
+        of.full_NT,
+        of.small_NT,
+        torch.zeros(4, 11, dtype=torch.uint8),
+        weights_N=torch.tensor([10, 250, 250, 250], dtype=torch.uint8),
+    )
+    query = torch.tensor([1.0, 0.0, 0.0])
+    found = Counter(crowded.recall(query, 1, random.Random(0), at=(n + 0.5) / 20)[0] for n in range(20))
+    assert found[1] > found[0] > 0

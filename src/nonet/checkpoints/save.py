@@ -179,6 +179,7 @@ def memory_tensors(memory: PictureMemory) -> dict[str, Tensor]:
         "full": memory.full_NT.to(torch.int16),
         "small": memory.small_NT.to(torch.int16),
         "colours": memory.colours_NC.mul(255).round().to(torch.uint8),
+        "weights": torch.tensor(memory.weights).clamp(0, 255).round().to(torch.uint8),
     }
 
 

@@ -57,6 +57,12 @@ def train(
         typer.Option(help="Stop after so long, to go on later. Default: at the end.", show_default=False),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="A model's name or folder: a fresh run starts from its weights.", show_default=False
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Train one part of a model; stopped in any way, the same command goes on."""
@@ -77,6 +83,7 @@ def train(
                 resume=resume.value,
                 max_minutes=max_minutes,
                 device=device,
+                start_from=start_from,
                 report=steps,
             )
         except KeyboardInterrupt:

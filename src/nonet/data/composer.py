@@ -11,7 +11,8 @@ from torch import Tensor
 
 from nonet.data.plan import CANVAS, Backdrop, Mixture, Part, Plan
 from nonet.data.planner import Planner
-from nonet.data.sprites import FILL, Sprites, hsv_to_rgb, rgb_to_hsv
+from nonet.data.sprites import FILL, Sprites
+from nonet.model.recolour import recolour
 from nonet.model.words import COLOURS
 
 _PATCH = 160
@@ -169,29 +170,3 @@ class Composer:
             source_KHW4[rows, ..., :3] = recolour(source_KHW4[rows, ..., :3], base_K3, target_K3)
         source_KHW4[..., :3] *= source_KHW4[..., 3:]
         return source_KHW4.permute(0, 3, 1, 2).contiguous()
-
-
-def recolour(rgb_KHWC: Tensor, base_K3: Tensor, target_K3: Tensor) -> Tensor:
-    """Paint the coloured pixels of cut-outs in another colour and keep their shading.
-
-    Args:
-        rgb_KHWC: straight RGB in 0..1.
-        base_K3: mean hue, saturation, value of each cut-out's coloured pixels.
-        target_K3: the wanted RGB in 0..1.
-    """
-    hsv = rgb_to_hsv(rgb_KHWC)
-    hue, saturation, value = hsv.unbind(-1)
-    base_h, base_s, base_v = (base_K3[:, i, None, None] for i in range(3))
-    goal = rgb_to_hsv(target_K3)
-    goal_h, goal_s, goal_v = (goal[:, i, None, None] for i in range(3))
-    # Differences of hue inside the thing shrink: a green leaf beside a red apple stays apart, shades come
-    # together.
-    new_hue = (goal_h + 0.5 * ((hue - base_h + 0.5) % 1 - 0.5)) % 1
-    new_saturation = (saturation * goal_s / base_s.clamp(min=0.05)).clamp(0, 1)
-    darker = value * goal_v / base_v.clamp(min=0.05)
-    lighter = 1 - (1 - value) * (1 - goal_v) / (1 - base_v).clamp(min=0.05)
-    new_value = torch.where(goal_v < base_v, darker, torch.minimum(lighter, value * 2.5)).clamp(0, 1)
-    painted = hsv_to_rgb(torch.stack([new_hue, new_saturation, new_value], -1))
-    # Whites, blacks and grays of the cut-out (eyes, tyres, outlines) are not paint.
-    share = ((saturation - 0.12) / 0.2).clamp(0, 1) * (value / 0.2).clamp(0, 1)
-    return torch.lerp(rgb_KHWC, painted, share[..., None])

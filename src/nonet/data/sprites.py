@@ -18,6 +18,7 @@ from nonet.data.collection import Collection
 from nonet.data.render import BACKGROUND, SPRITE
 from nonet.errors import NonetError
 from nonet.files import atomic_write
+from nonet.model.recolour import paint_of
 
 FILL = SPRITE / BACKGROUND
 """A sprite's square fills this share of its box: one cell of margin around a thing that fills the canvas."""
@@ -116,44 +117,11 @@ def measure(pixels_NHW4: Tensor) -> SpriteStats:
     rgb = some[..., :3]
     count = alpha.sum((1, 2)).clamp(min=1)
     mean = (rgb * alpha[..., None]).sum((1, 2)) / count[:, None]
-    hue, saturation, value = rgb_to_hsv(rgb).unbind(-1)
-    weight = alpha * ((saturation > 0.2) & (value > 0.15)) * saturation * value
-    total = weight.sum((1, 2)).clamp(min=1e-6)
-    angle = hue * 2 * torch.pi
-    x, y = (weight * angle.cos()).sum((1, 2)) / total, (weight * angle.sin()).sum((1, 2)) / total
+    paint = paint_of(rgb, alpha)
     return SpriteStats(
         extent_N4=torch.stack([left, top, right, bottom], 1),
         mean_N3=mean,
-        hsv_N3=torch.stack(
-            [
-                torch.atan2(y, x).div(2 * torch.pi).remainder(1),
-                (weight * saturation).sum((1, 2)) / total,
-                (weight * value).sum((1, 2)) / total,
-            ],
-            1,
-        ),
-        hue_focus_N=torch.hypot(x, y),
-        coloured_N=(weight > 0).float().sum((1, 2)) / count,
+        hsv_N3=paint.hsv_N3,
+        hue_focus_N=paint.focus_N,
+        coloured_N=paint.share_N,
     )
-
-
-def rgb_to_hsv(rgb: Tensor) -> Tensor:
-    """(..., 3) in 0..1 to hue, saturation, value in 0..1."""
-    value, which = rgb.max(-1)
-    chroma = value - rgb.amin(-1)
-    red, green, blue = rgb.unbind(-1)
-    safe = chroma.clamp(min=1e-6)
-    sectors = torch.stack(
-        [((green - blue) / safe) % 6, (blue - red) / safe + 2, (red - green) / safe + 4], -1
-    )
-    hue = sectors.gather(-1, which[..., None])[..., 0] / 6
-    return torch.stack([hue, chroma / value.clamp(min=1e-6), value], -1)
-
-
-def hsv_to_rgb(hsv: Tensor) -> Tensor:
-    """(..., 3) hue, saturation, value in 0..1 to RGB."""
-    hue, saturation, value = hsv.unbind(-1)
-    # Each channel is a trapezoid over the hue circle (Alvy Ray Smith 1978, in closed form).
-    sector = (torch.tensor([5.0, 3.0, 1.0], device=hsv.device) + hue[..., None] * 6) % 6
-    ramp = torch.minimum(sector, 4 - sector).clamp(0, 1)
-    return value[..., None] * (1 - saturation[..., None] * ramp)

@@ -122,6 +122,7 @@ class Block:
     Attributes:
         pictures: which of the job's; their conditional rows come first, then as many unconditional ones.
         tokens_PT: int64, what is drawn so far.
+        held_TPS: what the pictures remember at each position; None without memory.
         done: how many tokens that is.
         shown: rows of tokens in the last partial pictures.
         healthy_P: False from the step on in which a picture's logits were not finite.
@@ -147,11 +148,13 @@ class Block:
         self.fed_R = torch.full((self.rows.count,), model.start_token, dtype=torch.int64, device=device)
         self.healthy_P = torch.ones(count, dtype=torch.bool, device=device)
         self.hint_TRD: Tensor | None = None
+        self.held_TPS: Tensor | None = None
         if empty_TD is not None:
             parts = [empty_TD[None].expand(count, -1, -1)] * len(contexts)
             if job.memory_PST is not None:
                 memory_PST = job.memory_PST[pictures.start : pictures.stop].to(device)
                 parts[0] = decoder.memory_hint(never_single(memory_PST))[:count]
+                self.held_TPS = memory_PST.permute(2, 0, 1).contiguous()
             # Position first: each step reads one slice.
             self.hint_TRD = torch.cat(parts).transpose(0, 1).contiguous()
         self.done = 0

@@ -55,6 +55,7 @@ class Seq2SeqConfig:
         context_dim: width of the states that the decoder attends to, where it is not `d_model`; a projection
             and a layer norm then stand before the decoder.
         memory_slots: remembered pictures that the decoder takes as a hint; 0 is none.
+        memory_copies: whether the decoder may also point at a remembered token instead of naming it.
     """
 
     d_model: int
@@ -74,6 +75,7 @@ class Seq2SeqConfig:
     text_encoder: TextEncoderKind = "bart"
     context_dim: int | None = None
     memory_slots: int = 0
+    memory_copies: bool = False
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -103,6 +105,8 @@ class Seq2SeqConfig:
             raise _invalid("context_dim differs from d_model, which the text encoder 'bart' does not allow")
         if self.memory_slots < 0:
             raise _invalid(f"memory_slots is {self.memory_slots}, but must not be negative")
+        if self.memory_copies and not self.memory_slots:
+            raise _invalid("memory_copies is true, but memory_slots is 0")
 
     @property
     def codebook_size(self) -> int:
@@ -153,7 +157,7 @@ class Seq2SeqConfig:
                 "A model with a frozen text encoder or a picture memory cannot be kept in a published format.",
                 "Keep it in our own format.",
             )
-        ours = ("text_encoder", "context_dim", "memory_slots")
+        ours = ("text_encoder", "context_dim", "memory_slots", "memory_copies")
         sizes = {name: value for name, value in asdict(self).items() if name not in ours}
         beyond = self.decoder_start_token_id + 1
         ids = {"bos_token_id": beyond, "eos_token_id": beyond, "pad_token_id": beyond}

@@ -21,6 +21,10 @@ FULL = 16
 SMALL = 9
 SLOTS = 4
 """Slot 0 holds a background, slots 1 to 3 things."""
+SHARPNESS = 0.04
+"""A wording that is nearer by this is chosen e times as often."""
+MOST = 1 / 2
+"""The nine of a prompt are to differ, so one picture is drawn after at most so often, where there are others."""
 
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
 
@@ -47,6 +51,8 @@ class PictureMemory:
         small_NT: (N, 81) codec tokens of the picture at `SMALL` size.
         colours_NC: float or uint8 (N, 11), share of each of `COLOURS` in the picture, 0 to 255.
         sources: for every picture its title, author or set, and licence.
+        weights_N: float or uint8 (N,), how gladly each is remembered, 0 to 255: good pictures more, members of a
+            crowd less. None is all alike.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class PictureMemory:
         small_NT: Tensor,
         colours_NC: Tensor,
         sources: Sequence[dict[str, str]] = (),
+        weights_N: Tensor | None = None,
     ) -> None:
         self.keys_KE = keys_KE.float() / 127
         self.offsets = offsets.tolist()
@@ -66,11 +73,12 @@ class PictureMemory:
         self.small_NT = small_NT.long()
         self.colours_NC = colours_NC.float() / 255
         self.sources = sources
+        self.weights: list[float] = [1.0] * len(full_NT) if weights_N is None else weights_N.tolist()
 
     def __len__(self) -> int:
         return int(self.full_NT.shape[0])
 
-    def nearest(self, query_E: Tensor, count: int = 24, window: float = 0.2) -> list[tuple[int, float]]:
+    def nearest(self, query_E: Tensor, count: int = 96, window: float = 0.15) -> list[tuple[int, float]]:
         """The pictures whose wording is nearest to a normalised sentence embedding, with their similarity.
 
         Pictures further than `window` below the best are left out, but never the best itself.
@@ -93,19 +101,30 @@ class PictureMemory:
         *,
         colour: str | None = None,
         without: frozenset[int] = frozenset(),
-        sharpness: float = 0.04,
+        at: float | None = None,
     ) -> list[int]:
-        """Sample `count` different pictures near the query, nearer ones more often.
+        """Choose `count` different pictures near the query: nearer, better and rarer ones more often.
 
-        A colour draws pictures that have much of it: full share counts as much as `sharpness` times five.
+        Args:
+            colour: pictures that have it are preferred.
+            without: pictures that must not be chosen.
+            at: chooses the first one, from 0 to 1, instead of `rng`: evenly spread numbers give different pictures.
         """
         pool = [(p, s) for p, s in self.nearest(query_E) if p not in without]
         if not pool:
             return []
+        best = pool[0][1]
+        chances = evened([self.weights[p] * math.exp((s - best) / SHARPNESS) for p, s in pool])
         if colour in COLOURS:
-            column = COLOURS.index(colour)
-            pool = [(p, s + 5 * sharpness * float(self.colours_NC[p, column])) for p, s in pool]
-        return sample_without_replacement(pool, count, rng, sharpness)
+            shares = self.colours_NC[[p for p, _ in pool], COLOURS.index(colour)].tolist()
+            chances = [c * (0.03 + min(1.0, share / 0.3)) for c, share in zip(chances, shares, strict=True)]
+        pictures = [p for p, _ in pool]
+        first: list[int] = []
+        if at is not None:
+            first = [pick(pictures, chances, at)]
+            place = pictures.index(first[0])
+            del pictures[place], chances[place]
+        return first + sample_without_replacement(pictures, chances, count - len(first), rng)
 
     def slots(self, remembered: Sequence[Remembered], empty: int) -> Tensor:
         """Lay remembered pictures into slots: (SLOTS, 256) tokens, `empty` where nothing is remembered."""
@@ -127,10 +146,32 @@ def lay(remembered: Sequence[Remembered], full_NT: Tensor, small_NT: Tensor, emp
     return grid.view(SLOTS, GRID * GRID)
 
 
+def evened(chances: list[float]) -> list[float]:
+    """Chances of which none is more than `MOST` of all, as far as there are others."""
+    for _ in range(6):
+        most = MOST * sum(chances)
+        chances = [min(chance, most) for chance in chances]
+    return chances
+
+
+def pick(items: Sequence[int], chances: Sequence[float], at: float) -> int:
+    """The item at a share of all chances laid end to end."""
+    left = at * sum(chances)
+    for item, chance in zip(items, chances, strict=True):
+        left -= chance
+        if left < 0:
+            return item
+    return items[-1]
+
+
 def sample_without_replacement(
-    pool: list[tuple[int, float]], count: int, rng: random.Random, sharpness: float
+    items: Sequence[int], chances: Sequence[float], count: int, rng: random.Random
 ) -> list[int]:
-    """Draw from (item, score) with probability proportional to exp(score / sharpness)."""
-    # Gumbel top-k: adding Gumbel noise and sorting samples without replacement.
-    noisy = [(score / sharpness - math.log(-math.log(rng.random() or 1e-12)), item) for item, score in pool]
+    """Draw different items with probability proportional to their chances."""
+    # Gumbel top-k: adding Gumbel noise to logarithms and sorting samples without replacement.
+    noisy = [
+        (math.log(chance) - math.log(-math.log(rng.random() or 1e-12)), item)
+        for item, chance in zip(items, chances, strict=True)
+        if chance > 0
+    ]
     return [item for _, item in sorted(noisy, reverse=True)[:count]]

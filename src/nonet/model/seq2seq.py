@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from nonet.model.cache import KVCache
 from nonet.model.config import Seq2SeqConfig
+from nonet.model.copying import CopyGates
 from nonet.model.hint import MemoryHint
 from nonet.model.layers import (
     GLU,
@@ -118,6 +119,9 @@ class ImageDecoder(nn.Module):
         self.hint: MemoryHint | None = None
         if config.memory_slots:
             self.hint = MemoryHint(size, config.memory_slots)
+        self.copies: CopyGates | None = None
+        if config.memory_copies:
+            self.copies = CopyGates(size, config.memory_slots)
 
     def forward(
         self,
@@ -125,6 +129,7 @@ class ImageDecoder(nn.Module):
         context_BSD: Tensor,
         context_mask_BS: Tensor | None,
         hint_BTD: Tensor | None = None,
+        memory_BST: Tensor | None = None,
     ) -> Tensor:
         """Logits of every next token (teacher forcing), with gradients.
 
@@ -133,6 +138,7 @@ class ImageDecoder(nn.Module):
             context_BSD: text states, D being `context_dim` or `d_model`.
             context_mask_BS: True (or 1) where a state may be seen; None is everywhere.
             hint_BTD: from `memory_hint`, cut to T positions; None draws without memory.
+            memory_BST: what the hint was made of, for a decoder that copies; None copies nothing.
 
         Returns:
             (B, T, image_vocab_size + 1).
@@ -145,7 +151,10 @@ class ImageDecoder(nn.Module):
         context_BSD = self.project_context(context_BSD)
         for layer in self.decoder_layers():
             x = layer(x, layer.cross_attn.keys_values(context_BSD), mask_BS)
-        logits: Tensor = self.lm_head(self.final_norm(x))
+        states = self.final_norm(x)
+        logits: Tensor = self.lm_head(states)
+        if memory_BST is not None:
+            logits = self.copy(logits, states, memory_BST.transpose(1, 2))
         return logits
 
     def decoder_layers(self) -> Iterable[DecoderLayer]:
@@ -168,6 +177,13 @@ class ImageDecoder(nn.Module):
             raise ValueError("this decoder has no memory (memory_slots is 0)")
         hint: Tensor = self.hint(memory_PST, self.embed_tokens.weight)
         return hint
+
+    def copy(self, logits_XV: Tensor, states_XD: Tensor, held_XS: Tensor, scale: float = 1.0) -> Tensor:
+        """Logits in which remembered tokens are raised (see `CopyGates`); as they are where it copies nothing."""
+        if self.copies is None:
+            return logits_XV
+        raised: Tensor = self.copies(logits_XV, states_XD, held_XS, self.config.codebook_size, scale)
+        return raised
 
     def new_cache(self, rows: int) -> KVCache:
         """An empty cache for `step`, in the weights' type and on their device."""
@@ -199,6 +215,7 @@ class ImageDecoder(nn.Module):
         cross_kv: CrossKV,
         cross_mask: Tensor | None = None,
         hint_BD: Tensor | None = None,
+        held_BS: Tensor | None = None,
     ) -> Tensor:
         """Feed one token a row and get the logits of the next; to be called without gradients.
 
@@ -213,14 +230,16 @@ class ImageDecoder(nn.Module):
             cross_kv: from `cross_keys_values`, G contexts.
             cross_mask: (G, S), True where a state may be seen, or its `attention_bias`; None is everywhere.
             hint_BD: the hint at each row's position.
+            held_BS: the tokens that the memory's slots hold at each row's position; None copies nothing.
 
         Returns:
             (B, image_vocab_size + 1).
         """
         bias = None if cross_mask is None else attention_bias(cross_mask, cache.kv.dtype)
         rows = Rows(cache, [Context(tokens_B.shape[0], cross_kv, bias)], position)
-        logits: Tensor = self.lm_head(step_states(self, tokens_B, [rows], hint_BD))
-        return logits
+        states_BD = step_states(self, tokens_B, [rows], hint_BD)
+        logits: Tensor = self.lm_head(states_BD)
+        return logits if held_BS is None else self.copy(logits, states_BD, held_BS)
 
 
 class Seq2Seq(nn.Module):

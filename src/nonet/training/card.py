@@ -123,6 +123,8 @@ def compute_table(runs: Path) -> str:
             state = load_state(path)
             batch = read_run_config(state)["run"].get("batch")
             steps = f"{state['steps_done']:,}" + (f" of {batch} pictures" if batch else "")
+            if origin := state.get("started_from"):
+                steps += f", from {origin}'s earlier weights"
             lines.append(f"| {kind} | {steps} | {state['seconds'] / 3600:.2f} |")
     return "\n".join([*lines, ""])
 

@@ -57,6 +57,8 @@ class CodecTrainee:
     pictures: Pictures
     device: torch.device
     total_steps: int = field(init=False)
+    warm: bool = field(init=False)
+    """Whether the weights came from a finished codec: its latents are spread already and are rounded from the start."""
 
     def __post_init__(self) -> None:
         torch.manual_seed(self.settings.seed)
@@ -72,6 +74,7 @@ class CodecTrainee:
         self.ema = EMA(self.codec, self.settings.ema)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.steps_done = 0
+        self.warm = False
 
     def step(self) -> dict[str, float]:
         settings = self.settings
@@ -81,13 +84,13 @@ class CodecTrainee:
                 group["lr"] = lr * factor
         frozen = settings.freeze_encoder_at is not None and self.steps_done >= settings.freeze_encoder_at
         pixels = self._crops()
-        if self.steps_done == 0:
+        if self.steps_done == 0 and not self.warm:
             spread_latents(self.codec, pixels)
         with precision(self.device):
             with torch.set_grad_enabled(not frozen):
                 latents = self.codec.latents(pixels)
             grid = snap(latents, self.config.levels)
-            rounding = min(1.0, self.steps_done / max(1, settings.ramp))
+            rounding = 1.0 if self.warm else min(1.0, self.steps_done / max(1, settings.ramp))
             output = self.codec.pixels(latents + rounding * (grid - latents).detach())
         losses = reconstruction_losses(output.float(), pixels)
         loss = losses["l1"] + 4.0 * losses["mse"] + settings.edge_weight * losses["edges"]
@@ -121,6 +124,7 @@ class CodecTrainee:
             "ema": self.ema.state_dict(),
             "generator": generator_state(self.generator),
             "steps_done": self.steps_done,
+            "warm": self.warm,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -130,6 +134,7 @@ class CodecTrainee:
         self.ema.load_state_dict(state["ema"])
         self.generator.set_state(state["generator"])
         self.steps_done = int(state["steps_done"])
+        self.warm = bool(state.get("warm", False))
 
     @torch.no_grad()
     def sheet(self) -> Image.Image:

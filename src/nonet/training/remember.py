@@ -110,6 +110,7 @@ def memory_tensors(
         "full": full_NT[chosen],
         "small": small_NT[chosen],
         "colours": torch.tensor(shares, dtype=torch.uint8),
+        "weights": torch.tensor([round(255 * min(1.0, records[p].weight)) for p in keep], dtype=torch.uint8),
     }
 
 
@@ -123,6 +124,7 @@ def memory_of(tensors: dict[str, Tensor], sources: Sequence[dict[str, str]] = ()
         tensors["small"],
         tensors["colours"],
         sources,
+        tensors["weights"],
     )
 
 

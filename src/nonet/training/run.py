@@ -88,6 +88,7 @@ class Run:
         self.config = config
         self.steps_done = 0
         self.seconds = 0.0
+        self.started_from = ""
         folder.mkdir(parents=True, exist_ok=True)
         if resume != "never" and self.state_path.exists():
             self._resume()
@@ -115,6 +116,7 @@ class Run:
             )
         self.steps_done = int(state["steps_done"])
         self.seconds = float(state["seconds"])
+        self.started_from = str(state.get("started_from", ""))
         self.trainee.load_state_dict(state["trainee"])
 
     def save(self) -> None:
@@ -123,6 +125,7 @@ class Run:
             "config": json.dumps(self.config),
             "steps_done": self.steps_done,
             "seconds": self.seconds,
+            "started_from": self.started_from,
             "trainee": self.trainee.state_dict(),
         }
         save_state(self.state_path, state)

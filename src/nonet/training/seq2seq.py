@@ -114,7 +114,7 @@ class Seq2SeqTrainee:
         start_B1 = torch.full_like(tokens_BT[:, :1], self.config.decoder_start_token_id)
         shifted_BT = torch.cat([start_B1, tokens_BT[:, :-1]], dim=1)
         hint_BTD = self.decoder.memory_hint(memory_BST)
-        return self.decoder(shifted_BT, states_BSD, mask_BS, hint_BTD)  # type: ignore[no-any-return]
+        return self.decoder(shifted_BT, states_BSD, mask_BS, hint_BTD, memory_BST)  # type: ignore[no-any-return]
 
     def examples(self, count: int, *, drop: bool = True) -> tuple[Tensor, list[str], Tensor]:
         """Tokens (B, 256), captions, and what is remembered (B, slots, 256); `drop` forgets some at random."""
@@ -267,7 +267,15 @@ def sample(
     tokens_B = torch.full((batch,), decoder.config.decoder_start_token_id, device=device)
     drawn: list[Tensor] = []
     for position in range(length):
-        logits = decoder.step(tokens_B, position, cache, cross, mask_BS.bool(), hint_BTD[:, position])
+        logits = decoder.step(
+            tokens_B,
+            position,
+            cache,
+            cross,
+            mask_BS.bool(),
+            hint_BTD[:, position],
+            memory_BST[:, :, position],
+        )
         codes = decoder.config.codebook_size
         values, order = logits[:, :codes].float().topk(min(top_k, codes), dim=-1)
         chances = values.softmax(-1).cpu()

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
+from nonet.checkpoints import Model, load
 from nonet.data.collection import BackgroundRecord, SpriteRecord
 from nonet.data.composer import Composer
 from nonet.data.fetch import cache_folder, fetch
@@ -46,6 +47,7 @@ def train(
     resume: str = "auto",
     max_minutes: float | None = None,
     device: str = "auto",
+    start_from: str | None = None,
     report: Report | None = None,
 ) -> int:
     """Train one part of a model, or go on with it; returns the steps done in all.
@@ -58,6 +60,7 @@ def train(
         resume: `auto`, `never` or `must`.
         max_minutes: stop after so long, with the state saved; None trains to the end.
         device: `auto`, `cpu` or `cuda`.
+        start_from: a model's name or folder whose weights a fresh run starts from; a run that goes on ignores it.
         report: called after each step with steps done, steps in all, and scalars.
 
     Raises:
@@ -66,6 +69,9 @@ def train(
     values = read_config(config)
     trainee = make_trainee(kind, values, collection, runs, pick_device(device))
     run = Run(trainee, runs / kind, trainee.settings_dict(), resume=resume)
+    if start_from is not None and run.steps_done == 0:
+        adopt(trainee, load(start_from, device="cpu", dtype="float32"))
+        run.started_from = start_from
 
     def note(step: int, scalars: dict[str, float]) -> None:
         if report is not None:
@@ -103,6 +109,36 @@ def make_trainee(
         text,
         device,
     )
+
+
+def adopt(trainee: CodecTrainee | JudgeTrainee | Seq2SeqTrainee, model: Model) -> None:
+    """Give a fresh trainee the weights of a finished model, and its average too.
+
+    Parts that the model does not have stay fresh.
+
+    Raises:
+        NonetError: `config_invalid` where a part has another shape; `data_missing` where the model lacks the network.
+    """
+    if isinstance(trainee, CodecTrainee):
+        network, given = trainee.codec, model.vqgan
+        trainee.warm = True
+    elif isinstance(trainee, JudgeTrainee):
+        network, given = trainee.judge, model.judge
+    else:
+        network, given = trainee.decoder, model.decoder
+    if given is None:
+        raise NonetError("data_missing", f"The model {model.name} has no such network.", "Leave --from out.")
+    own, found = network.state_dict(), given.state_dict()
+    shared = {name: found[name].to(own[name]) for name in own if name in found}
+    if wrong := [name for name, value in shared.items() if value.shape != own[name].shape]:
+        raise NonetError(
+            "config_invalid",
+            f"The model {model.name} has another shape in {', '.join(wrong[:3])}.",
+            "Train with its own config.",
+        )
+    network.load_state_dict(own | shared)
+    for name, value in trainee.ema.values.items():
+        value.copy_(network.state_dict()[name])
 
 
 def read_config(path: Path) -> dict[str, Any]:

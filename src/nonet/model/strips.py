@@ -1,0 +1,124 @@
+"""The last, largest part of the picture decoder, a strip of the picture at a time.
+
+At 256x256 pixels one tensor of the published codec has 32 MiB. Made whole, every norm, activation and sum costs more
+in taking memory from the system, page by page, and in carrying it through the caches than in arithmetic. Here two
+such tensors live at a time, and what stands between them is as small as a strip. The numbers are those of the plain
+modules, up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from nonet.model.vqgan import ResnetBlock
+
+STRIP_BYTES = 4 << 20
+"""Of a strip, roughly: what the second-level caches of two cores hold."""
+
+
+class Canvas:
+    """One picture's channels (H, W, C), with the sums that its group norm needs.
+
+    Attributes:
+        x_HWC: the numbers; rows are written once, through `write`.
+    """
+
+    def __init__(self, height: int, width: int, channels: int, like: Tensor) -> None:
+        self.x_HWC = torch.empty(height, width, channels, dtype=like.dtype, device=like.device)
+        # In double precision: the variance is a difference of two sums over half a million numbers.
+        self._sums_2C = torch.zeros(2, channels, dtype=torch.float64, device=like.device)
+
+    @classmethod
+    def of(cls, x_CHW: Tensor) -> Canvas:
+        """A canvas of numbers that are there; it may be written over."""
+        x_HWC = x_CHW.permute(1, 2, 0).contiguous()
+        canvas = cls.__new__(cls)
+        canvas.x_HWC = x_HWC
+        canvas._sums_2C = torch.zeros(2, x_HWC.shape[2], dtype=torch.float64, device=x_HWC.device)
+        for rows in canvas.strips():
+            canvas._count(x_HWC[rows])
+        return canvas
+
+    def strips(self) -> Iterator[slice]:
+        """The rows, in parts."""
+        height, width, channels = self.x_HWC.shape
+        step = max(1, STRIP_BYTES // (width * channels * self.x_HWC.element_size()))
+        for start in range(0, height, step):
+            yield slice(start, min(start + step, height))
+
+    def write(self, rows: slice, x_HWC: Tensor) -> None:
+        """Fill rows; every row once."""
+        self.x_HWC[rows] = x_HWC
+        self._count(x_HWC)
+
+    def forget(self) -> None:
+        """Begin to write again over what is there."""
+        self._sums_2C.zero_()
+
+    def _count(self, x_HWC: Tensor) -> None:
+        flat_NC = x_HWC.reshape(-1, x_HWC.shape[2]).float()
+        self._sums_2C[0] += flat_NC.sum(0)
+        self._sums_2C[1] += flat_NC.square().sum(0)
+
+    def scale_and_shift(self, norm: nn.GroupNorm) -> tuple[Tensor, Tensor]:
+        """What `norm` comes to for this picture: times the one and plus the other, each (C,)."""
+        groups = self._sums_2C.view(2, norm.num_groups, -1).sum(2)
+        mean_G, square_G = groups / (self.x_HWC.numel() // norm.num_groups)
+        rstd_G = (square_G - mean_G.square()).clamp_min(0).add(norm.eps).rsqrt()
+        per_group = self.x_HWC.shape[2] // norm.num_groups
+        mean_C, rstd_C = (v.repeat_interleave(per_group) for v in (mean_G, rstd_G))
+        scale_C = norm.weight.double() * rstd_C
+        return scale_C.float(), (norm.bias.double() - mean_C * scale_C).float()
+
+
+def activated(canvas: Canvas, norm: nn.GroupNorm, conv: nn.Conv2d) -> Iterator[tuple[slice, Tensor]]:
+    """`conv(silu(norm(x)))`, strip by strip: rows and their (rows, W, C); `conv` is 3x3 and padded by 1."""
+    scale_C, shift_C = canvas.scale_and_shift(norm)
+    height = canvas.x_HWC.shape[0]
+    for rows in canvas.strips():
+        low, high = max(rows.start - 1, 0), min(rows.stop + 1, height)
+        seen_HWC = F.silu(torch.addcmul(shift_C, canvas.x_HWC[low:high].float(), scale_C), inplace=True)
+        if high - low < rows.stop - rows.start + 2:
+            # Beyond the picture there are zeros, after the activation.
+            seen_HWC = F.pad(seen_HWC, (0, 0, 0, 0, low - rows.start + 1, rows.stop + 1 - high))
+        seen_1CHW = seen_HWC.to(conv.weight.dtype).permute(2, 0, 1)[None]
+        yield rows, F.conv2d(seen_1CHW, conv.weight, conv.bias, padding=(0, 1))[0].permute(1, 2, 0)
+
+
+def through_block(canvas: Canvas, block: ResnetBlock) -> Canvas:
+    """A residual block; the canvas that is given is written over where the width stays the same."""
+    assert isinstance(block.norm1, nn.GroupNorm)
+    assert isinstance(block.norm2, nn.GroupNorm)
+    height, width, _ = canvas.x_HWC.shape
+    inner = Canvas(height, width, block.conv1.out_channels, canvas.x_HWC)
+    for rows, x_HWC in activated(canvas, block.norm1, block.conv1):
+        inner.write(rows, x_HWC)
+    shortcut = block.nin_shortcut
+    if shortcut is None:
+        out = canvas
+        out.forget()
+    else:
+        out = Canvas(height, width, shortcut.out_channels, canvas.x_HWC)
+    for rows, x_HWC in activated(inner, block.norm2, block.conv2):
+        before = canvas.x_HWC[rows]
+        if shortcut is not None:
+            before = shortcut(before.permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+        out.write(rows, x_HWC.add_(before))
+    return out
+
+
+def finished(x_CHW: Tensor, blocks: Iterable[ResnetBlock], norm: nn.GroupNorm, conv: nn.Conv2d) -> Tensor:
+    """One picture through residual blocks, norm and the last convolution: (H, W, out) pixels.
+
+    Without gradients; `x_CHW` may be written over.
+    """
+    canvas = Canvas.of(x_CHW)
+    for block in blocks:
+        canvas = through_block(canvas, block)
+    return torch.cat([pixels_HWC for _, pixels_HWC in activated(canvas, norm, conv)])
