@@ -14,10 +14,14 @@ from nonet.errors import NonetError
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str], *, through: Path | None = None) -> Iterator[BinaryIO]:
     """Open a binary stream that becomes `path` when the block ends without an error.
 
     The stream is a temporary file in the same folder; on an error it is removed and `path` stays as it was.
+
+    Args:
+        through: another folder of the same file system for the temporary file, so that what a killed process
+            left behind is found in one place.
 
     Raises:
         NonetError: `disk_full` or `output_unwritable`.
@@ -26,7 +30,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     temporary = ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+        folder = through or target.parent
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=folder)
         with os.fdopen(descriptor, "wb") as stream:
             yield cast(BinaryIO, stream)
             stream.flush()

@@ -1,0 +1,1 @@
+"""The site: jobs, queue, store, events, three APIs and the pages."""

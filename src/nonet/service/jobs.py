@@ -1,0 +1,364 @@
+"""The line of drawings as those see it who ask for them: every accepted one is a row before it is acknowledged."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from nonet.engine.request import DrawRequest
+from nonet.errors import NonetError
+from nonet.service.database import Database, now
+from nonet.service.errors import OverloadedError
+from nonet.service.eta import Running, Speed
+from nonet.service.limits import Limits
+from nonet.service.records import PRIORITIES, Caller, Job, JobPicture, Place, Report
+from nonet.service.rows import job_of, new_id, request_hash, request_values, throw_away
+from nonet.service.settings import Settings
+from nonet.service.sharing import Sharing
+from nonet.service.tables import BanRow, DrawingRow
+
+__all__ = ["Caller", "Job", "JobPicture", "Jobs", "Place", "Report"]
+
+_VIEW_SECONDS = 0.2
+"""A picture of the line is not taken more often than this."""
+_VIEW_OLD_SECONDS = 1.0
+"""Nor is it older: other servers change the line too."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """The line at a moment: places and, from that moment, the seconds until each drawing is done."""
+
+    taken: float
+    version: int
+    places: dict[str, int]
+    ends: dict[str, float]
+
+
+@dataclass
+class Watchers:
+    """Who wants to know of changes: called after the change is committed, in the thread that made it."""
+
+    submitted: list[Callable[[Job], None]] = field(default_factory=list)
+    cancelled: list[Callable[[Job], None]] = field(default_factory=list)
+    refused: list[Callable[[str], None]] = field(default_factory=list)
+
+
+class Jobs(Sharing):
+    """Asking for drawings, looking at them, cancelling them; thread-safe and synchronous.
+
+    Attributes:
+        speed: what drawings take; whoever draws tells it.
+        progress: of the drawings that are drawn here, the part that is done.
+        closed: why no drawing is accepted at present; empty when they are.
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        super().__init__(database)
+        self.settings = settings
+        self.speed = Speed()
+        self.progress: dict[str, float] = {}
+        self.watchers = Watchers()
+        self.closed = ""
+        self._limits = Limits(settings)
+        self._version = 0
+        self._view: _View | None = None
+        self._view_lock = threading.Lock()
+        self._queued = 0
+        self._banned: frozenset[str] = frozenset()
+        self.refresh()
+
+    def submit(self, request: DrawRequest, *, caller: Caller, api: str, key: str | None = None) -> Job:
+        """Accept a drawing: it is a row when this returns.
+
+        Args:
+            request: checked, and the policy has been asked.
+            caller: who asks.
+            api: by which API.
+            key: the caller's idempotency key: a second call with it returns the first one's job.
+
+        Raises:
+            NonetError: `queue_full`, `rate_limited` or `unavailable` (these are `OverloadedError`s), `not_allowed`,
+                `setting_invalid`, `key_reused`, `disk_full`.
+        """
+        key_hash = hashlib.sha256(f"{caller.id}\0{key}".encode("utf-8", "replace")).hexdigest() if key else None
+        if key_hash is not None:
+            with self._database.read() as session:
+                found = self._by_key(session, key_hash, request)
+            if found is not None:
+                return found
+        self.check_open(caller)
+        self._check_size(request)
+        if key_hash is None:
+            self._limits.take(caller)
+        try:
+            with self._database.write(line=True, patient=False) as session:
+                # Again, now that nobody else is writing: twenty threads may have come with one key.
+                found = self._by_key(session, key_hash, request) if key_hash is not None else None
+                if found is not None:
+                    return found
+                if key_hash is not None:
+                    self._limits.take(caller)
+                job = self._insert(session, request, caller, api, key_hash)
+        except IntegrityError:
+            # Another server was faster with the same key.
+            with self._database.read() as session:
+                found = self._by_key(session, key_hash or "", request)
+            if found is None:
+                raise
+            return found
+        self._queued += 1
+        self.changed()
+        for watcher in self.watchers.submitted:
+            watcher(job)
+        return job
+
+    def get(self, id: str) -> Job:
+        """The job as it is now.
+
+        Raises:
+            NonetError: `not_found`.
+        """
+        with self._database.read() as session:
+            return job_of(session, self._row(session, id))
+
+    def place(self, id: str) -> Place:
+        """Where a job stands, and how long it will take.
+
+        Raises:
+            NonetError: `not_found`.
+        """
+        view = self._line()
+        if id not in view.places and id not in view.ends:
+            job = self.get(id)
+            if job.state == "queued":
+                view = self._line(fresh=True)
+            elif job.over:
+                return Place(0, 0.0, len(view.places))
+        end = view.ends.get(id)
+        eta = None if end is None else max(0.0, end - (time.monotonic() - view.taken))
+        return Place(view.places.get(id, 0), eta, len(view.places))
+
+    def places(self) -> dict[str, Place]:
+        """Where every waiting job stands."""
+        view = self._line()
+        age = time.monotonic() - view.taken
+        return {
+            id: Place(place, max(0.0, view.ends[id] - age) if id in view.ends else None, len(view.places))
+            for id, place in view.places.items()
+        }
+
+    def cancel(self, id: str, caller: Caller | None) -> Job:
+        """Stop a job; one that is over stays as it is.
+
+        Args:
+            caller: must be who asked for it, or an admin; None for the site itself.
+
+        Raises:
+            NonetError: `not_found`, also if it is somebody else's.
+        """
+        with self._database.write() as session:
+            row = self._owned(session, id, caller)
+            if row.state not in ("queued", "drawing"):
+                return job_of(session, row)
+            row.state = "cancelled"
+            row.ended = now()
+            row.error_code, row.error_message, row.error_hint = "cancelled", "The drawing was cancelled.", ""
+            throw_away(session, row.seq)
+            job = job_of(session, row)
+        self.changed()
+        for watcher in self.watchers.cancelled:
+            watcher(job)
+        return job
+
+    def check_open(self, caller: Caller | None = None) -> None:
+        """Refuse at once, without the database, what would be refused anyway.
+
+        Raises:
+            NonetError: `unavailable`, `queue_full` (`OverloadedError`s) or `not_allowed`.
+        """
+        if self.closed:
+            raise self._refused(OverloadedError("unavailable", self.closed, "Try again in a moment."))
+        if caller is not None and caller.id in self._banned:
+            raise NonetError("not_allowed", "Whoever runs this site lets no drawings be made from here.")
+        if self._queued >= self.settings.queue_max:
+            raise self._refused(self._full())
+
+    def ban(self, caller: str, reason: str = "") -> None:
+        """Accept nothing more from a caller; their waiting jobs are cancelled."""
+        with self._database.write() as session:
+            session.merge(BanRow(caller=caller, reason=reason, created=now()))
+            waiting = select(DrawingRow.id).where(DrawingRow.caller == caller, DrawingRow.state == "queued")
+            ids = list(session.scalars(waiting))
+        for id in ids:
+            self.cancel(id, None)
+        self.refresh()
+
+    def unban(self, caller: str) -> None:
+        """Accept drawings of a caller again."""
+        with self._database.write() as session:
+            row = session.get(BanRow, caller)
+            if row is not None:
+                session.delete(row)
+        self.refresh()
+
+    def banned(self) -> list[tuple[str, str]]:
+        """Callers who may not draw, and why."""
+        with self._database.read() as session:
+            return [(row.caller, row.reason) for row in session.scalars(select(BanRow).order_by(BanRow.created))]
+
+    def queued(self) -> int:
+        """How many wait, as last counted."""
+        return self._queued
+
+    def changed(self) -> None:
+        """The line is no longer as it was when it was last looked at."""
+        self._version += 1
+
+    def refresh(self) -> None:
+        """Count again what is kept in memory; other servers change it too."""
+        with self._database.read() as session:
+            self._queued = self._count_queued(session)
+            self._banned = frozenset(session.scalars(select(BanRow.caller)))
+        self.changed()
+
+    def _insert(
+        self, session: Session, request: DrawRequest, caller: Caller, api: str, key_hash: str | None
+    ) -> Job:
+        self._queued = self._count_queued(session)
+        if self._queued >= self.settings.queue_max:
+            raise self._refused(self._full())
+        mine = select(func.count(), func.max(DrawingRow.turn)).where(DrawingRow.caller == caller.id)
+        waiting, _ = session.execute(mine.where(DrawingRow.state == "queued")).one()
+        if waiting >= self.settings.caller_queue_max and caller.kind != "admin":
+            raise self._refused(
+                OverloadedError(
+                    "rate_limited",
+                    f"{waiting} drawings asked for from here are still waiting.",
+                    "Wait until some are drawn, or cancel them.",
+                    retry_after=self._wait_for_room(),
+                )
+            )
+        priority = PRIORITIES.index(caller.priority)
+        row = DrawingRow(
+            id=new_id(),
+            state="queued",
+            caller=caller.id,
+            api=api,
+            priority=priority,
+            turn=self._next_turn(session, caller.id, priority),
+            prompt=request.prompt,
+            request=request_values(request),
+            pictures=request.pictures,
+            key_hash=key_hash,
+            request_hash=request_hash(request),
+            created=now(),
+            attempt=0,
+            model="",
+            notes=[],
+            published=False,
+            hidden=False,
+        )
+        session.add(row)
+        session.flush()
+        return job_of(session, row)
+
+    @staticmethod
+    def _next_turn(session: Session, caller: str, priority: int) -> int:
+        """One after the caller's last turn in the line, and after the turn that is being drawn."""
+        turns = select(func.max(DrawingRow.turn)).where(DrawingRow.priority == priority)
+        mine = session.scalar(turns.where(DrawingRow.caller == caller, DrawingRow.state.in_(("queued", "drawing"))))
+        current = session.scalar(turns.where(DrawingRow.state == "drawing"))
+        if current is None:
+            first = select(func.min(DrawingRow.turn)).where(DrawingRow.priority == priority)
+            current = (session.scalar(first.where(DrawingRow.state == "queued")) or 1) - 1
+        return max(mine or 0, current) + 1
+
+    def _check_size(self, request: DrawRequest) -> None:
+        if request.count > self.settings.pictures_max:
+            raise NonetError(
+                "setting_invalid",
+                f"count is {request.count}, but this site draws at most {self.settings.pictures_max} pictures.",
+                "Ask for fewer.",
+            )
+        most = max(self.settings.candidates_max, request.count)
+        if request.pictures > most:
+            raise NonetError(
+                "setting_invalid",
+                f"candidates is {request.candidates}, but this site draws at most {most}.",
+                "Leave candidates out.",
+            )
+
+    def _by_key(self, session: Session, key_hash: str, request: DrawRequest) -> Job | None:
+        row = session.scalar(select(DrawingRow).where(DrawingRow.key_hash == key_hash))
+        if row is None:
+            return None
+        if row.request_hash != request_hash(request):
+            raise NonetError(
+                "key_reused",
+                "This idempotency key was used for another drawing.",
+                "Use a new key for each drawing.",
+            )
+        return job_of(session, row)
+
+    def _full(self) -> OverloadedError:
+        return OverloadedError(
+            "queue_full",
+            f"{self._queued} drawings are waiting, which is all that this site lets wait.",
+            "Try again in a moment.",
+            retry_after=self._wait_for_room(),
+        )
+
+    def _wait_for_room(self) -> float:
+        """Seconds until the next drawing ends, after which there is room again."""
+        view = self._view
+        soonest = min(view.ends.values(), default=5.0) if view is not None else 5.0
+        return min(max(1.0, soonest), 60.0)
+
+    def _refused(self, error: OverloadedError) -> OverloadedError:
+        for watcher in self.watchers.refused:
+            watcher(error.code)
+        return error
+
+    @staticmethod
+    def _count_queued(session: Session) -> int:
+        count = session.scalar(select(func.count()).where(DrawingRow.state == "queued"))
+        return count or 0
+
+    def _line(self, *, fresh: bool = False) -> _View:
+        view = self._view
+        age = time.monotonic() - view.taken if view is not None else 0.0
+        if view is not None and not fresh:
+            old = age > _VIEW_OLD_SECONDS or (view.version != self._version and age > _VIEW_SECONDS)
+            if not old:
+                return view
+        with self._view_lock:
+            if self._view is not view and self._view is not None and not fresh:
+                return self._view  # somebody else has just looked
+            self._view = self._look()
+            return self._view
+
+    def _look(self) -> _View:
+        version = self._version
+        columns = select(DrawingRow.id, DrawingRow.pictures)
+        order = (DrawingRow.priority, DrawingRow.turn, DrawingRow.seq)
+        with self._database.read() as session:
+            waiting = [
+                (id, pictures)
+                for id, pictures in session.execute(columns.where(DrawingRow.state == "queued").order_by(*order))
+            ]
+            running = [
+                Running(id, pictures, self.progress.get(id, 0.0))
+                for id, pictures in session.execute(columns.where(DrawingRow.state == "drawing"))
+            ]
+        self._queued = len(waiting)
+        ends = self.speed.finish_times(running, waiting, self.settings.drawings_together)
+        places = {id: place for place, (id, _) in enumerate(waiting, start=1)}
+        return _View(time.monotonic(), version, places, ends)

@@ -1,0 +1,66 @@
+"""How often a caller may ask."""
+
+from __future__ import annotations
+
+import time
+
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from nonet.service.errors import OverloadedError
+from nonet.service.records import Caller
+from nonet.service.settings import Settings
+
+_JUMP_SECONDS = 5.0
+
+
+class Limits:
+    """Rates by kind of caller, kept in memory; thread-safe. Admins have none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._rates = {
+            "anonymous": parse_many(settings.rate_anonymous),
+            "key": parse_many(settings.rate_key),
+        }
+        self._new()
+
+    def take(self, caller: Caller) -> None:
+        """Count one drawing.
+
+        Raises:
+            OverloadedError: `rate_limited`, and nothing is counted.
+        """
+        rates = self._rates.get(caller.kind)
+        if rates is None:
+            return
+        self._notice_jumps()
+        for rate in rates:
+            if not self._window.test(rate, caller.id):
+                raise self._refusal(rate, caller)
+        for rate in rates:
+            if not self._window.hit(rate, caller.id):
+                raise self._refusal(rate, caller)
+
+    def _refusal(self, rate: RateLimitItem, caller: Caller) -> OverloadedError:
+        wait = self._window.get_window_stats(rate, caller.id).reset_time - time.time()
+        return OverloadedError(
+            "rate_limited",
+            f"More than {rate.amount} drawings in {_span(rate)} were asked for from here.",
+            "Wait a little and ask again.",
+            retry_after=min(max(1.0, wait), rate.get_expiry()),
+        )
+
+    def _new(self) -> None:
+        self._window = MovingWindowRateLimiter(MemoryStorage())
+        self._offset = time.time() - time.monotonic()
+
+    def _notice_jumps(self) -> None:
+        # The windows are kept by the wall clock. Set back an hour, it would shut a caller out for an hour.
+        if abs(time.time() - time.monotonic() - self._offset) > _JUMP_SECONDS:
+            self._new()
+
+
+def _span(rate: RateLimitItem) -> str:
+    name = rate.GRANULARITY.name
+    return f"{rate.multiples} {name}s" if rate.multiples > 1 else f"a {name}"

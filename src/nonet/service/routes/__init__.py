@@ -1,0 +1,1 @@
+"""The routes, one module for each API; every one has a `router`."""

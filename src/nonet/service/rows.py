@@ -1,0 +1,94 @@
+"""Between rows and the snapshots that everybody else sees."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from nonet.engine.request import DrawRequest
+from nonet.service.records import PRIORITIES, Job, JobPicture, Report, State
+from nonet.service.tables import DrawingRow, PictureRow, ReportRow, TrashRow
+
+
+def new_id() -> str:
+    """An id that nobody guesses: 128 bits in 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+def request_values(request: DrawRequest) -> dict[str, Any]:
+    """A request as JSON keeps it."""
+    return asdict(request)
+
+
+def request_hash(request: DrawRequest) -> str:
+    """Equal for requests that ask for the same; the seed is left out, for where none is given one is drawn by lot."""
+    values = {name: value for name, value in asdict(request).items() if name != "seed"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def pictures_of(session: Session, rows: Sequence[DrawingRow]) -> dict[int, list[JobPicture]]:
+    """The pictures of drawings, by the drawing's number."""
+    found: dict[int, list[JobPicture]] = {row.seq: [] for row in rows}
+    query = select(PictureRow).where(PictureRow.drawing.in_(list(found))).order_by(PictureRow.index)
+    for one in session.scalars(query) if found else ():
+        found[one.drawing].append(
+            JobPicture(one.index, one.key, one.seed, one.score, list(one.sources), one.hidden)
+        )
+    return found
+
+
+def jobs_of(session: Session, rows: Iterable[DrawingRow]) -> list[Job]:
+    """Snapshots of rows with their pictures."""
+    rows = list(rows)
+    pictures = pictures_of(session, rows)
+    return [_job(row, pictures[row.seq]) for row in rows]
+
+
+def job_of(session: Session, row: DrawingRow) -> Job:
+    """The snapshot of a row with its pictures."""
+    return jobs_of(session, [row])[0]
+
+
+def report_of(row: ReportRow, job_id: str) -> Report:
+    """The snapshot of a complaint."""
+    return Report(row.number, job_id, row.picture, row.reason, row.caller, row.created, row.open)
+
+
+def throw_away(session: Session, drawing: int) -> None:
+    """Take a drawing's pictures away and leave their bytes to the sweeper."""
+    for one in session.scalars(select(PictureRow).where(PictureRow.drawing == drawing)):
+        session.add(TrashRow(key=one.key))
+        session.delete(one)
+    session.flush()
+
+
+def _job(row: DrawingRow, pictures: list[JobPicture]) -> Job:
+    error = None
+    if row.error_code is not None:
+        error = (row.error_code, row.error_message or "", row.error_hint or "")
+    return Job(
+        id=row.id,
+        state=cast("State", row.state),
+        request=DrawRequest(**row.request),
+        caller=row.caller,
+        api=row.api,
+        priority=PRIORITIES[row.priority],
+        created=row.created,
+        started=row.started,
+        ended=row.ended,
+        error=error,
+        notes=list(row.notes),
+        seconds=row.seconds,
+        model=row.model,
+        pictures=pictures,
+        published=row.published,
+        hidden=row.hidden,
+        attempt=row.attempt,
+    )
