@@ -27,6 +27,7 @@ STATUS = {
     "key_reused": 409,
     "request_invalid": 400,
     "too_large": 413,
+    "file_unreadable": 422,
     "expired": 410,
     "cancelled": 409,
     "internal": 500,

@@ -7,6 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from nonet.errors import NonetError
@@ -19,6 +20,7 @@ from nonet.service.store import Store
 Format = Literal["png", "webp", "jpg"]
 _NAMES = {"png": "png", "webp": "webp", "jpg": "jpeg", "jpeg": "jpeg"}
 _CACHE_BYTES = 32 << 20
+QUALITY = 90
 
 
 class Pictures:
@@ -36,17 +38,26 @@ class Pictures:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def picture(self, job: Job, index: int, format: str) -> bytes:
+    def picture(
+        self, job: Job, index: int, format: str, *, quality: int = QUALITY, scale: int = 1
+    ) -> bytes:
         """One picture as a file.
+
+        Args:
+            quality: 1 to 100, for jpg and webp.
+            scale: how many times as large; the pixels between are interpolated (Lanczos), and the file says so.
 
         Raises:
             NonetError: `not_found` for a picture that is not there or hidden; `setting_invalid` for another format.
         """
         name = _name(format)
         key = visible(job, index).key
-        if name == "png":
+        if name == "png" and scale == 1:
             return self._store.get(key)
-        return self._kept((key, name), lambda: self._encoded(self._store.get(key), name))
+        return self._kept(
+            (key, name, str(quality), str(scale)),
+            lambda: self._encoded(self._store.get(key), name, quality, scale),
+        )
 
     def sheet(self, job: Job, format: str) -> bytes:
         """All pictures of a drawn job in a grid.
@@ -80,13 +91,18 @@ class Pictures:
         )
         return self._signed(encode(sheet, described, format=name), name, described)
 
-    def _encoded(self, png: bytes, name: str) -> bytes:
+    def _encoded(self, png: bytes, name: str, quality: int, scale: int) -> bytes:
         from PIL import Image
 
         image = Image.open(io.BytesIO(png))
         meta = _meta(image)
+        pixels = image.convert("RGB")
+        if scale != 1:
+            size = (pixels.width * scale, pixels.height * scale)
+            pixels = pixels.resize(size, Image.Resampling.LANCZOS)
+            meta = replace(meta, extra={**meta.extra, "upscaled": {"times": scale, "by": "Lanczos"}})
         # The invisible mark is in the pixels already.
-        return self._signed(encode(image.convert("RGB"), meta, format=name), name, meta)
+        return self._signed(encode(pixels, meta, format=name, quality=quality), name, meta)
 
     def _signed(self, data: bytes, name: str, meta: PictureMeta) -> bytes:
         if self._certificate is None:

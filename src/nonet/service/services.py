@@ -10,7 +10,7 @@ from nonet.safety.policy import Policy, PromptRefusedError
 from nonet.service.hub import Hub
 from nonet.service.jobs import Jobs
 from nonet.service.metrics import Metrics
-from nonet.service.pictures import Pictures
+from nonet.service.pictures import QUALITY, Pictures
 from nonet.service.records import Job
 from nonet.service.settings import Settings
 from nonet.service.store import Store
@@ -57,13 +57,15 @@ class Services:
             self.metrics.refusals.labels(error.category).inc()
             raise
 
-    def picture_bytes(self, job: Job, index: int, format: Literal["png", "webp", "jpg"]) -> bytes:
-        """One picture as a file.
+    def picture_bytes(
+        self, job: Job, index: int, format: Literal["png", "webp", "jpg"], quality: int = QUALITY
+    ) -> bytes:
+        """One picture as a file; `quality` from 1 to 100 is of webp and jpg.
 
         Raises:
             NonetError: `not_found`, also if it is hidden.
         """
-        return self.pictures.picture(job, index, format)
+        return self.pictures.picture(job, index, format, quality=quality)
 
     def sheet_bytes(self, job: Job, format: Literal["png", "webp", "jpg"]) -> bytes:
         """The sheet of a drawn job as a file.
