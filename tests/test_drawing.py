@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,6 +12,8 @@ import nonet
 from nonet import drawing
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
+from nonet.safety.provenance.detection import detect
+from nonet.safety.provenance.finish import Provenance
 
 
 def test_draw_returns_pictures_that_know_how_they_were_made(fake_engine: fakes.FakeEngine) -> None:
@@ -18,7 +21,7 @@ def test_draw_returns_pictures_that_know_how_they_were_made(fake_engine: fakes.F
     assert [picture.size for picture in pictures] == [(256, 256)] * 4
     assert [picture.mode for picture in pictures] == ["RGB"] * 4
     assert [picture.info["seed"] for picture in pictures] == [7, 8, 9, 10]
-    assert pictures[2].getpixel((5, 5)) == tuple(fakes.pixels(9)[5, 5])
+    assert np.asarray(pictures[2]).mean((0, 1)) == pytest.approx(fakes.pixels(9)[5, 5], abs=2)
     info = pictures[0].info
     assert (info["prompt"], info["model"], info["score"]) == ("a cat", "doodle", 0.5)
     assert info["sources"] == [{"title": "picture 7", "set": "Fake Set", "licence": "CC0-1.0"}]
@@ -53,6 +56,7 @@ def test_every_setting_reaches_the_engine(fake_engine: fakes.FakeEngine) -> None
         ("a cat", {"count": 65}, "setting_invalid"),
         ("a cat", {"guidance": float("nan")}, "setting_invalid"),
         ("a cat", {"safety": "none"}, "setting_invalid"),
+        ("a cat", {"provenance": "none"}, "setting_invalid"),
         ("a swastika flag", {}, "prompt_refused"),
         ("a cat", {"negative_prompt": "a swastika flag"}, "prompt_refused"),
     ],
@@ -130,7 +134,7 @@ def test_partial_pictures_are_not_made_for_a_display_without_pictures(fake_engin
 
 def test_files_describe_themselves(fake_engine: fakes.FakeEngine) -> None:
     request = DrawRequest(prompt="a cat", negative_prompt="a dog", count=4, seed=7)
-    pngs, sheet = drawing.encode(drawing.run("doodle", request))
+    pngs, sheet = drawing.encode(drawing.run("doodle", request), Provenance())
     picture = Image.open(io.BytesIO(pngs[1]))
     record = json.loads(picture.info["nonet"])
     assert (record["prompt"], record["negative"], record["model"], record["seed"]) == (
@@ -145,6 +149,31 @@ def test_files_describe_themselves(fake_engine: fakes.FakeEngine) -> None:
     page = Image.open(io.BytesIO(sheet))
     assert page.size == (536, 536)
     assert json.loads(page.info["nonet"])["seeds"] == [7, 8, 9, 10]
+
+
+def test_pictures_and_sheet_carry_the_mark_unless_nobody_wants_it(fake_engine: fakes.FakeEngine) -> None:
+    picture = nonet.draw("a cat", count=1, seed=3)[0]
+    (mark,) = detect(np.asarray(picture), thorough=False)
+    assert mark.payload.model == "doodle"
+    (again,) = detect(np.asarray(nonet.draw("a cat", count=4, seed=1)[2]), thorough=False)
+    assert again.payload == mark.payload, "a picture is the same, drawn alone or among others"
+    plain = nonet.draw("a cat", count=1, seed=3, provenance="metadata")[0]
+    assert np.array_equal(np.asarray(plain), fakes.pixels(3))
+    _, sheet = drawing.encode(
+        drawing.run("doodle", DrawRequest(prompt="a cat", count=4, seed=1)), Provenance()
+    )
+    assert len(detect(np.asarray(Image.open(io.BytesIO(sheet))), thorough=False)) == 4
+
+
+def test_the_policy_judges_what_the_model_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = DrawRequest(prompt="a qqq")
+    drawing.admit(request, "standard", "doodle")
+    monkeypatch.setattr(
+        "nonet.safety.model_reads.model_reader", lambda model: lambda prompt: ["a porn scene"]
+    )
+    with pytest.raises(NonetError) as caught:
+        drawing.admit(request, "standard", "doodle")
+    assert caught.value.code == "prompt_refused"
 
 
 def test_one_engine_is_kept_and_closed_for_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from nonet.engine.events import Done, Drawn, Event, Failed, Partial, Progress, Started
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from nonet.checkpoints import Model
     from nonet.engine import Engine
+    from nonet.safety.provenance.finish import Provenance
     from nonet.terminal import Display
 
 
@@ -66,15 +67,23 @@ class Drawing:
         return {name: value for name in names if (value := getattr(self.request, name)) is not None}
 
 
-def admit(request: DrawRequest, level: str) -> None:
+def admit(request: DrawRequest, level: str, model: str | Model = "doodle") -> None:
     """Ask the policy whether the request may be drawn.
+
+    Args:
+        request: what shall be drawn.
+        level: strict, standard or off.
+        model: the one that will read the prompt; its tokenizer is opened, its weights are not.
 
     Raises:
         NonetError: `prompt_refused`; `setting_invalid` for an unknown level.
     """
     from nonet.safety import policy
+    from nonet.safety.model_reads import model_reader
 
-    policy.require(request.prompt, negative=request.negative_prompt, level=level)
+    reader = model_reader(model)
+    views = [] if reader is None else [reader]
+    policy.require(request.prompt, negative=request.negative_prompt, level=level, views=views)
 
 
 def check_model(name: str) -> None:
@@ -141,9 +150,26 @@ def _follow(events: Iterable[Event], request: DrawRequest, model: str, display: 
     raise NonetError("model_failed", "The engine stopped in the middle of a drawing.")
 
 
-def encode(drawing: Drawing) -> tuple[list[bytes], bytes]:
-    """The pictures and their sheet as PNG files that describe themselves."""
-    from nonet.safety.provenance.metadata import PictureMeta, encode_png
+def marked(drawing: Drawing, provenance: Provenance) -> Drawing:
+    """The drawing with corner text and invisible mark in its pictures, as far as they are wanted.
+
+    The mark's fingerprint is the picture's own (model, prompt and seed), so that a picture drawn again, alone or among
+    others, is the same one.
+    """
+    from nonet.safety.provenance.finish import in_pixels
+    from nonet.safety.provenance.metadata import to_image
+
+    def finished(picture: Picture) -> Picture:
+        job = f"{drawing.model}\n{drawing.request.prompt}\n{picture.seed}"
+        return replace(picture, image=to_image(in_pixels(picture.image, drawing.model, job, provenance)))
+
+    return replace(drawing, pictures=[finished(picture) for picture in drawing.pictures])
+
+
+def encode(drawing: Drawing, provenance: Provenance) -> tuple[list[bytes], bytes]:
+    """The pictures and their sheet as PNG files with their provenance; the sheet is made of marked pictures."""
+    from nonet.safety.provenance.finish import finish
+    from nonet.safety.provenance.metadata import PictureMeta
 
     def described(seed: int, sources: Sequence[Mapping[str, str]] = (), **extra: Any) -> PictureMeta:
         return PictureMeta(
@@ -156,12 +182,14 @@ def encode(drawing: Drawing) -> tuple[list[bytes], bytes]:
             extra=extra,
         )
 
+    pictures = marked(drawing, provenance).pictures
     pngs = [
-        encode_png(picture.image, described(picture.seed, picture.sources)) for picture in drawing.pictures
+        finish(picture.image, described(picture.seed, picture.sources), job=None, provenance=provenance)
+        for picture in pictures
     ]
-    sheet = compose_sheet([picture.image for picture in drawing.pictures])
-    seeds = [picture.seed for picture in drawing.pictures]
-    return pngs, encode_png(sheet, described(drawing.request.seed, seeds=seeds))
+    sheet = compose_sheet([picture.image for picture in pictures])
+    seeds = [picture.seed for picture in pictures]
+    return pngs, finish(sheet, described(drawing.request.seed, seeds=seeds), job=None, provenance=provenance)
 
 
 def draw(
@@ -177,6 +205,8 @@ def draw(
     negative_prompt: str = "",
     candidates: int | None = None,
     safety: str = "standard",
+    provenance: str = "full",
+    label: str = "",
     low_memory: bool = False,
 ) -> list[Image.Image]:
     """Draw `count` pictures of `prompt`.
@@ -188,6 +218,9 @@ def draw(
             for the seed any.
         model: a name, a folder or Hub id for `nonet.load`, or what it returned.
         safety: how careful the policy is: strict, standard or off.
+        provenance: with `metadata` the pixels carry no invisible mark; `full` and `mark` are one here, where no file
+            is written that could be signed.
+        label: small text in the lower right corner of each picture.
         low_memory: turn tokens into pixels one picture at a time.
 
     Returns:
@@ -208,10 +241,13 @@ def draw(
         top_p=top_p,
         candidates=candidates,
     )
-    admit(request, safety)
+    from nonet.safety.provenance.finish import provenance_of
+
+    admit(request, safety, model)
     if isinstance(model, str):
         check_model(model)
-    drawing = run(model, request, low_memory=low_memory)
+    carried = provenance_of("mark" if provenance == "full" else provenance, label=label)
+    drawing = marked(run(model, request, low_memory=low_memory), carried)
     for picture in drawing.pictures:
         picture.image.info.update(
             prompt=prompt,

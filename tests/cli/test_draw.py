@@ -10,6 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import numpy as np
 import pyte
 import pytest
 from PIL import Image
@@ -39,7 +40,7 @@ def test_nine_pictures_and_their_sheet(fake_engine: fakes.FakeEngine, tmp_path: 
     assert captured.out == "nonet/a-red-apple-on-a-table-7/sheet.png\n"
     assert "9 of 9 drawn" in captured.err
     with Image.open(folder / "3.png") as picture:
-        assert picture.getpixel((0, 0)) == tuple(fakes.pixels(9)[0, 0])
+        assert np.asarray(picture).mean((0, 1)) == pytest.approx(fakes.pixels(9)[0, 0], abs=2)
         assert json.loads(picture.info["nonet"])["seed"] == 9
     with Image.open(folder / "sheet.png") as sheet:
         assert sheet.size == (800, 800)
@@ -81,6 +82,73 @@ def test_sources_are_printed_for_each_picture(fake_engine: fakes.FakeEngine, cap
     ]
 
 
+def test_what_pictures_say_of_their_origin(fake_engine: fakes.FakeEngine, tmp_path: Path) -> None:
+    pytest.importorskip("c2pa")
+    found = {}
+    for level in ("full", "mark", "metadata"):
+        assert (
+            main(["draw", "a cat", "--seed", "1", "--count", "1", "--out", level, "--provenance", level]) == 0
+        )
+        found[level] = Path(level, "1.png").read_bytes(), Path(level, "sheet.png").read_bytes()
+    assert [b"caBX" in data for files in found.values() for data in files] == [True, True, *[False] * 4]
+    with (
+        Image.open("metadata/1.png") as plain,
+        Image.open("mark/1.png") as marked,
+        Image.open("full/1.png") as full,
+    ):
+        assert np.array_equal(np.asarray(plain), fakes.pixels(1))
+        assert not np.array_equal(np.asarray(marked), fakes.pixels(1))
+        assert np.array_equal(np.asarray(marked), np.asarray(full))
+
+
+def test_the_prompt_is_signed_only_where_it_is_wanted(fake_engine: fakes.FakeEngine) -> None:
+    pytest.importorskip("c2pa")
+    for folder, extra in (("without", []), ("with", ["--sign-prompt"])):
+        assert main(["draw", "a quite unusual cat", "--count", "1", "--out", folder, *extra]) == 0
+        data = Path(folder, "1.png").read_bytes()
+        start = data.index(b"caBX")
+        manifest = data[start : start + int.from_bytes(data[start - 4 : start], "big")]
+        assert (b"a quite unusual cat" in manifest) == (folder == "with")
+
+
+def test_corner_text_is_seen(fake_engine: fakes.FakeEngine) -> None:
+    command = [
+        "draw",
+        "a cat",
+        "--count",
+        "1",
+        "--out",
+        "out",
+        "--provenance",
+        "metadata",
+        "--label",
+        "AI-generated",
+    ]
+    assert main(command) == 0
+    with Image.open("out/1.png") as picture:
+        corner = np.asarray(picture)[-30:, -120:]
+        assert (corner > 200).all(-1).sum() > 50
+        assert np.array_equal(np.asarray(picture)[:200], fakes.pixels(fake_engine.requests[0].seed)[:200])
+
+
+def test_a_home_that_cannot_be_written_leaves_pictures_unsigned_and_says_so(
+    fake_engine: fakes.FakeEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Output
+) -> None:
+    pytest.importorskip("c2pa")
+    (tmp_path / "home").touch()
+    monkeypatch.setenv("NONET_CONFIG", str(tmp_path / "home"))
+    assert main(["draw", "a cat", "--count", "1", "--out", "out", "--quiet"]) == 0
+    assert capsys.readouterr().err.startswith("note: The pictures are not signed: ")
+    assert b"caBX" not in Path("out/1.png").read_bytes()
+
+
+def test_what_the_prompt_means_is_asked_before_folder_and_model(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "file").touch()
+    prompt = "jetliners flying into a Manhattan high rise"
+    assert main(["draw", prompt, "--safety", "strict", "--model", "nobody's", "--out", "file"]) == 2
+    assert capsys.readouterr().err.startswith("error: prompt_refused: ")
+
+
 @pytest.mark.parametrize("extra", [[], ["--quiet"], ["--json"]])
 def test_a_cut_prompt_is_said_aloud(fake_engine: fakes.FakeEngine, extra: list[str], capsys: Output) -> None:
     fake_engine.notes = ("The prompt was cut after 64 tokens.",)
@@ -112,6 +180,9 @@ def test_every_option_reaches_the_request(fake_engine: fakes.FakeEngine) -> None
         (["a cat", "--seed", "-1"], "setting_invalid"),
         (["a cat", "--candidates", "3"], "setting_invalid"),
         (["a cat", "--safety", "none"], "setting_invalid"),
+        (["a cat", "--provenance", "none"], "setting_invalid"),
+        (["a cat", "--label", "x" * 41], "setting_invalid"),
+        (["a cat", "--label", "two\nlines"], "setting_invalid"),
         (["a swastika flag"], "prompt_refused"),
         (["a cat", "--negative", "a swastika flag"], "prompt_refused"),
         (["a cat", "--out", "file"], "output_unwritable"),

@@ -54,6 +54,15 @@ def draw(
         typer.Option(help="Folder to write to. Default: nonet/<prompt>-<seed>.", show_default=False),
     ] = None,
     safety: Annotated[str, typer.Option(help="How careful to be: strict, standard or off.")] = "standard",
+    provenance: Annotated[
+        str, typer.Option(help="What pictures say of their origin: full, mark or metadata.")
+    ] = "full",
+    label: Annotated[
+        str, typer.Option(help="Small text in the corner of each picture.", show_default=False)
+    ] = "",
+    sign_prompt: Annotated[
+        bool, typer.Option("--sign-prompt", help="Put the prompt into the signed manifest, too.")
+    ] = False,
     low_memory: Annotated[
         bool, typer.Option("--low-memory", help="Turn tokens into pixels one picture at a time.")
     ] = False,
@@ -67,6 +76,7 @@ def draw(
     from nonet import drawing
     from nonet.engine.request import DrawRequest, random_seed
     from nonet.output import OutputFolder, default_folder
+    from nonet.safety.provenance.finish import provenance_of
     from nonet.terminal import display_for
 
     request = DrawRequest(
@@ -80,15 +90,16 @@ def draw(
         top_p=top_p,
         candidates=candidates,
     )
-    drawing.admit(request, safety)
+    drawing.admit(request, safety, model)
     drawing.check_model(model)
+    carried = provenance_of(provenance, label=label, prompt_in_manifest=sign_prompt)
     folder = OutputFolder(out or default_folder(request.prompt, request.seed), request.count)
     display = display_for(sys.stderr, request.prompt, request.count, quiet=quiet)
     with ending_on_sigterm(), folder:
         with display:
             drawn = drawing.run(model, request, display=display, low_memory=low_memory)
-        paths, sheet = folder.write(*drawing.encode(drawn))
-    for note in drawn.notes:
+        paths, sheet = folder.write(*drawing.encode(drawn, carried))
+    for note in (*drawn.notes, *carried.notes):
         typer.echo(f"note: {note}", err=True)
     if as_json:
         typer.echo(json.dumps(_result(drawn, paths, sheet)))

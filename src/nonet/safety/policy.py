@@ -22,6 +22,7 @@ from nonet.errors import NonetError
 from nonet.safety.confusables import fold, is_folded
 from nonet.safety.lists import LEVELS, Lists, common_words, load_lists
 from nonet.safety.matcher import Hit, Matcher
+from nonet.safety.semantic import EmbeddedScenes
 from nonet.safety.views import ModelViews, Reading, Vocabulary, readings, texts
 
 APPEAL = "If this is a mistake, please word it differently; whoever runs this can change the list."
@@ -267,9 +268,9 @@ class Policy:
 
 @cache
 def default_policy() -> Policy:
-    """The policy of this process: the shipped lists and the operator's file that NONET_POLICY names."""
+    """The policy of this process: the shipped lists, the file that NONET_POLICY names, and the described scenes."""
     file = os.environ.get("NONET_POLICY", "")
-    return Policy(file=Path(file) if file else None)
+    return Policy(file=Path(file) if file else None, scenes=EmbeddedScenes())
 
 
 def check(

@@ -11,6 +11,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from nonet.errors import NonetError
 from nonet.safety.lists import FOLDER, LEVELS
+from nonet.safety.words import words_of
 
 Floats = NDArray[np.float32]
 # Texts to sentence embeddings (N, 384) of length 1: mean-pooled states of all-MiniLM-L6-v2.
@@ -80,9 +82,17 @@ def _spellings(line: str) -> Iterator[str]:
         yield " ".join("".join(chosen).split())
 
 
-def level_of(scenes: Sequence[Scene]) -> dict[str, str]:
-    """The level from which on each category counts."""
-    return {scene.category: scene.level for scene in scenes if scene.category != "harmless"}
+def read_levels(path: Path = SCENES) -> dict[str, str]:
+    """The level from which on each category counts; the headers alone are read."""
+    headers = map(_HEADER.fullmatch, path.read_text("utf-8").splitlines())
+    return {found[1]: found[2] for found in headers if found}
+
+
+def _different(texts: Sequence[str]) -> list[str]:
+    """The texts that differ in their words; the first ones are the plainest."""
+    found = {" ".join(words_of(text)): text.strip() for text in reversed(texts)}
+    found.pop("", None)
+    return list(reversed(found.values()))[:_MAX_TEXTS]
 
 
 class SceneGuard:
@@ -113,7 +123,7 @@ class SceneGuard:
                 "The scene guard was fitted to another text encoder.",
                 "Fit it again with benchmarks/fit_scenes.py.",
             )
-        self._level_of = level_of(read_scenes())
+        self._level_of = read_levels()
 
     def _embedded(self, texts: Sequence[str]) -> Floats:
         return np.asarray(self._embed(texts), dtype=np.float32)
@@ -141,8 +151,7 @@ class SceneGuard:
             for index, category in enumerate(CATEGORIES)
             if index and LEVELS.index(self._level_of[category]) <= LEVELS.index(level)
         ]
-        # Different readings of a prompt mean the same; the first ones are the plainest.
-        found = list(dict.fromkeys(text.strip() for text in texts if text.strip()))[:_MAX_TEXTS]
+        found = _different(texts)
         if not found or not counted:
             return None
         for logits in self.logits(self._embedded(found)):
@@ -150,3 +159,33 @@ class SceneGuard:
             if score > THRESHOLDS[level]:
                 return category, f"scene score {score:.1f}"
         return None
+
+
+class EmbeddedScenes:
+    """A `policy.Scenes`: the scene guard with the embedded text encoder, read when it is first asked.
+
+    An installation without the embedded model has no encoder, and then this layer says nothing; one whose files are
+    damaged is an error.
+    """
+
+    def nearest(self, texts: Sequence[str], level: str) -> tuple[str, str] | None:
+        """See `SceneGuard.nearest`.
+
+        Raises:
+            NonetError: `weights_corrupt`.
+        """
+        guard = embedded_guard()
+        return guard.nearest(texts, level) if guard else None
+
+
+@cache
+def embedded_guard() -> SceneGuard | None:
+    """The process's scene guard, about 50 MB; None where the embedded model is not installed.
+
+    Raises:
+        NonetError: `weights_corrupt`.
+    """
+    from nonet.checkpoints.places import DOODLE
+    from nonet.safety.sentences import SentenceEncoder
+
+    return SceneGuard(SentenceEncoder(DOODLE)) if (DOODLE / "text.safetensors").is_file() else None

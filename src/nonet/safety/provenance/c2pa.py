@@ -16,14 +16,16 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from nonet.errors import NonetError
 from nonet.files import atomic_write
-from nonet.safety.provenance.metadata import SOURCE_TYPE, PictureMeta, nonet_version
+from nonet.safety.provenance.metadata import SOURCE_TYPE, PictureMeta, encode_png, nonet_version
 
 LOCAL_NAME = "Nonet local signer"
 LOCAL_ORGANIZATION = "Self-made on one computer, not a trusted authority"
@@ -110,6 +112,38 @@ def read_certificate(
         return Certificate(chain.read_bytes(), key.read_bytes(), algorithm, time_authority)
     except OSError as error:
         raise NonetError("file_unreadable", f"Cannot read {error.filename}: {error.strerror}.") from error
+
+
+def certificate_of_user() -> tuple[Certificate | None, str]:
+    """What this user signs with, or None and why there is nothing to sign with (empty without the extra).
+
+    $NONET_CERTIFICATE and $NONET_CERTIFICATE_KEY name the files of a certificate and its key,
+    $NONET_CERTIFICATE_ALGORITHM and $NONET_TIME_AUTHORITY what `Certificate` calls so. Without them it is the local
+    certificate.
+
+    Raises:
+        NonetError: `setting_invalid` or `file_unreadable`, when what the environment names cannot sign.
+    """
+    chain, key = os.environ.get("NONET_CERTIFICATE"), os.environ.get("NONET_CERTIFICATE_KEY")
+    if chain or key:
+        if not (chain and key):
+            raise NonetError(
+                "setting_invalid",
+                "NONET_CERTIFICATE and NONET_CERTIFICATE_KEY are set together or not at all.",
+            )
+        algorithm = os.environ.get("NONET_CERTIFICATE_ALGORITHM") or "es256"
+        certificate = read_certificate(Path(chain), Path(key), algorithm=algorithm)
+        # Tried before anything is drawn, on the smallest of pictures, and without asking the time of anybody.
+        sign(encode_png(Image.new("RGB", (1, 1))), "png", PictureMeta(), certificate)
+        authority = os.environ.get("NONET_TIME_AUTHORITY", "")
+        return replace(certificate, time_authority=authority), ""
+    if not available():
+        return None, ""
+    try:
+        return local_certificate(), ""
+    except (NonetError, OSError) as error:
+        # A home that cannot be written to is no reason to draw nothing.
+        return None, f"The pictures are not signed: {getattr(error, 'message', None) or error}"
 
 
 def local_certificate(folder: Path | None = None) -> Certificate:

@@ -1,0 +1,144 @@
+"""Sentence embeddings without torch: the embedded model's text encoder, computed with numpy.
+
+The policy is asked before torch is imported and before a model is chosen, on a web server even in a process that never
+imports torch. So the encoder that `model.minilm` describes is computed here once more, from the same file, in the
+hundred lines that its forward pass takes; tests hold the two against each other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nonet.errors import NonetError
+from nonet.model.text import spell_emoji
+
+Floats = NDArray[np.float32]
+
+LENGTH = 64
+"""Tokens that are read of a text, as the embedded model reads its prompts."""
+_EPS = 1e-12
+_SMALLEST_BATCH = 64
+
+
+class SentenceEncoder:
+    """all-MiniLM-L6-v2: texts to embeddings of length 1.
+
+    Args:
+        folder: of a model in our layout with a frozen text encoder.
+
+    Raises:
+        NonetError: `weights_corrupt` when its files cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors import safe_open
+        from tokenizers import Tokenizer
+
+        try:
+            config = json.loads((folder / "config.json").read_text("utf-8"))["text_encoder"]
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            with safe_open(folder / "text.safetensors", framework="numpy") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            self._heads, self._layers = int(config["heads"]), int(config["layers"])
+            # Of thirty thousand words a prompt has a dozen: their rows stay in eight bits until they are read.
+            self._words = tensors.pop("words.weight")
+            self._scale = tensors.pop("words.weight.scale", None)
+            self._weights = _floats(tensors)
+            vocabulary = self._tokenizer.get_vocab()
+            self._first, self._last = vocabulary["[CLS]"], vocabulary["[SEP]"]
+            self([""])
+        except Exception as error:  # the bindings raise bare Exceptions, and a wrong file all sorts
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise NonetError(
+                "weights_corrupt",
+                f"The text encoder in {folder} cannot be read: {reason}.",
+                "Install nonet again.",
+            ) from error
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    def __call__(self, texts: Sequence[str]) -> Floats:
+        """Embeddings (N, width)."""
+        rows = self._tokenizer.encode_batch([spell_emoji(text) for text in texts], add_special_tokens=False)
+        ids = [[self._first, *row.ids[: LENGTH - 2], self._last] for row in rows]
+        found = np.empty((len(ids), self._words.shape[1]), np.float32)
+        start = 0
+        while start < len(ids):
+            end = start + _SMALLEST_BATCH
+            found[start:end] = self._embed(ids[start:end])
+            start = end
+        return found
+
+    def _embed(self, ids: list[list[int]]) -> Floats:
+        """All tokens of all texts (T, width) go through a layer together; attention stays within a text."""
+        w = self._weights
+        ends = np.cumsum([len(row) for row in ids])
+        spans = [slice(end - len(row), end) for row, end in zip(ids, ends, strict=True)]
+        flat = np.concatenate(ids)
+        x_TD = self._words[flat].astype(np.float32)
+        if self._scale is not None:
+            x_TD *= self._scale[flat].astype(np.float32)[:, None]
+        x_TD += np.concatenate([w["positions.weight"][: len(row)] for row in ids])
+        x_TD = _norm(x_TD, w, "norm")
+        for layer in range(self._layers):
+            name = f"layers.{layer}."
+            qkv_T3D = _linear(x_TD, w, f"{name}qkv")
+            mixed_TD = np.empty_like(x_TD)
+            for span in spans:
+                mixed_TD[span] = self._attention(qkv_T3D[span])
+            x_TD = _norm(x_TD + _linear(mixed_TD, w, f"{name}out"), w, f"{name}norm_attn")
+            inner = _gelu(_linear(x_TD, w, f"{name}fc_in"))
+            x_TD = _norm(x_TD + _linear(inner, w, f"{name}fc_out"), w, f"{name}norm_out")
+        means_ND = np.stack([x_TD[span].mean(0) for span in spans])
+        return np.asarray(means_ND / np.linalg.norm(means_ND, axis=1, keepdims=True).clip(_EPS), np.float32)
+
+    def _attention(self, qkv_S3D: Floats) -> Floats:
+        S, width = len(qkv_S3D), qkv_S3D.shape[1] // 3
+        q, k, v = qkv_S3D.reshape(S, 3, self._heads, width // self._heads).transpose(1, 2, 0, 3)
+        scores_HSS = q @ k.transpose(0, 2, 1) / np.float32((width // self._heads) ** 0.5)
+        scores_HSS = np.exp(scores_HSS - scores_HSS.max(-1, keepdims=True))
+        scores_HSS /= scores_HSS.sum(-1, keepdims=True)
+        return np.asarray((scores_HSS @ v).transpose(1, 0, 2).reshape(S, width))
+
+
+def _floats(tensors: dict[str, Any]) -> dict[str, Floats]:
+    """Weights in float32; eight-bit matrices with scales (see `checkpoints.quantise`) are multiplied out.
+
+    The matrices of layers are turned to (in, out): with a dozen tokens the product is faster that way round.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        if name.endswith(".scale"):
+            continue
+        turned = tensor.ndim == 2 and name.startswith("layers.")
+        values = np.ascontiguousarray(tensor.T if turned else tensor, dtype=np.float32)
+        if f"{name}.scale" in tensors:
+            scale = tensors[f"{name}.scale"].astype(np.float32)
+            values *= scale if turned else scale[:, None]
+        found[name] = values
+    return found
+
+
+def _linear(x: Floats, weights: dict[str, Floats], name: str) -> Floats:
+    return np.asarray(x @ weights[f"{name}.weight"] + weights[f"{name}.bias"])
+
+
+def _norm(x: Floats, weights: dict[str, Floats], name: str) -> Floats:
+    x = x - x.mean(-1, keepdims=True)
+    x /= np.sqrt((x * x).mean(-1, keepdims=True) + _EPS)
+    return np.asarray(x * weights[f"{name}.weight"] + weights[f"{name}.bias"])
+
+
+def _gelu(x: Floats) -> Floats:
+    """x * Phi(x); numpy has no erf, so 7.1.26 of Abramowitz and Stegun, which is right to 1.5e-7."""
+    size = np.abs(x) * np.float32(0.5**0.5)
+    t = 1 / (1 + np.float32(0.3275911) * size)
+    rising = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
+    erf = 1 - rising * np.exp(-size * size)
+    return np.asarray(0.5 * x * (1 + np.copysign(erf, x)), np.float32)
