@@ -12,14 +12,15 @@ from torch import Tensor
 
 from nonet.engine.job import Block, never_single
 from nonet.engine.needs import DrawingModel
+from nonet.model.vqgan import VQGAN
 
 if TYPE_CHECKING:
     from nonet.engine.events import Pixels
 
 GRAY = 128
 """What is not drawn yet."""
-DECODE_BYTES = 256 << 20
-"""Memory that one decode may take, roughly."""
+DECODE_BYTES = {"cpu": 512 << 20, "cuda": 4 << 30}
+"""Memory that one decode may take, roughly, by kind of device."""
 
 
 class Painter:
@@ -31,19 +32,21 @@ class Painter:
     """
 
     def __init__(self, model: DrawingModel, *, low_memory: bool = False) -> None:
-        self.codec = model.codec
+        # So that convolutions find their weights as they want them: a third less time on a processor.
+        self.codec: VQGAN = model.codec.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.side = math.isqrt(model.image_length)
         config = self.codec.config
         widest = config.ch * (config.resolution // config.patch_size) ** 2 * 4
+        kind = self.codec.quantize.embedding.weight.device.type
         # A handful of the widest activations live at once.
+        self._fitting = max(1, DECODE_BYTES.get(kind, DECODE_BYTES["cpu"]) // (4 * widest))
         # On a processor three at once are as fast as sixteen, and whoever waits waits less.
-        most = 3 if self.codec.quantize.embedding.weight.device.type == "cpu" else 16
-        self.batch = max(1, min(most, DECODE_BYTES // (6 * widest)))
+        self.batch = min(3 if kind == "cpu" else 16, self._fitting)
         # Where a convolution of one picture has no more inputs than this, torch takes another one for it.
         narrowest = min(config.z_channels, config.ch * min(config.ch_mult)) * model.image_length
         self._differs_alone = narrowest <= 20_480
         if low_memory:
-            self.batch = 2 if self._differs_alone else 1
+            self.batch = self._fitting = 2 if self._differs_alone else 1
         self._row_seconds = 0.0
 
     def finished(self, tokens_BT: Tensor) -> tuple[Tensor, list[Pixels]]:
@@ -66,7 +69,8 @@ class Painter:
         began = time.perf_counter()
         tokens_PT = block.tokens_PT[:count, : rows * self.side]
         latents = self.codec.quantize.embedding(tokens_PT).view(count, rows, self.side, -1)
-        drawn = _as_bytes(self.codec.pixels(latents.permute(0, 3, 1, 2)).float().clamp(0, 1))
+        parts = latents.permute(0, 3, 1, 2).split(self._fitting)
+        drawn = _as_bytes(torch.cat([self.codec.pixels(part) for part in parts]).float().clamp(0, 1))
         self._row_seconds = (time.perf_counter() - began) / (count * rows)
         block.shown = rows
         width = drawn.shape[2]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -190,35 +190,11 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not x.requires_grad and not self.conv.weight.requires_grad and self.conv.in_channels >= 128:
-            return self._by_parity(x)
+        # Where channels are few, the products are so cheap that putting the parts together costs more.
+        if self.conv.in_channels >= 128 and not x.requires_grad and not self.conv.weight.requires_grad:
+            return strips.doubled(x, self.conv)
         out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return out
-
-    def _by_parity(self, x: Tensor) -> Tensor:
-        """The same without making the large picture: 4 products for each pixel and channel instead of 9.
-
-        Two of the three rows and columns that a kernel sees are doubles of one another, so their weights can be
-        added beforehand. Which two it is depends on whether the pixel's row and column are even or odd.
-        """
-        weight = self.conv.weight
-        height, width = x.shape[2:]
-        size = (x.shape[0], weight.shape[0], 2 * height, 2 * width)
-        out = x.new_empty(size).contiguous(memory_format=torch.channels_last)
-        for row in (0, 1):
-            for column in (0, 1):
-                kernel = _halved(_halved(weight, 2, row), 3, column)
-                kernel = kernel.contiguous(memory_format=torch.channels_last)
-                part = F.conv2d(x, kernel, self.conv.bias, padding=1)
-                out[:, :, row::2, column::2] = part[:, :, row : row + height, column : column + width]
-        return out
-
-
-def _halved(weight: Tensor, axis: int, odd: int) -> Tensor:
-    """A kernel of three over doubled places as one of two over the places themselves."""
-    first, middle, last = weight.float().unbind(axis)
-    pair = (first + middle, last) if odd else (first, middle + last)
-    return torch.stack(pair, axis).to(weight.dtype)
 
 
 class Level(nn.Module):
@@ -319,27 +295,31 @@ class PictureDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.mid(self.conv_in(z.contiguous(memory_format=torch.channels_last)))
-        for level in reversed(self.up[1:]):
+        last, *levels = (cast("Level", level) for level in self.up)
+        for level in reversed(levels):
             x = level.refined(x)
-            if level is self.up[1] and self._in_strips(x):
-                return self._one_by_one(level, x)
+            if level is levels[0] and self._in_strips(x):
+                return self._one_by_one(level, last, x)
+            assert level.upsample is not None
             x = level.upsample(x)
-        x = self.up[0](x)
+        x = last(x)
         x = self.conv_out(activated(self.norm_out, x))
         return F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
 
     def _in_strips(self, x: Tensor) -> bool:
         """Whether one picture is so large at the last level that whole tensors cost more than strips."""
-        size = 4 * x[0].numel() * x.element_size()
-        plain = isinstance(self.norm_out, nn.GroupNorm) and not self.up[0].attn and self.patch_size == 1
+        last = cast("Level", self.up[0])
+        plain = isinstance(self.norm_out, nn.GroupNorm) and not last.attn and self.patch_size == 1
         trained = x.requires_grad or self.conv_out.weight.requires_grad
+        size = 4 * x[0].numel() * x.element_size()
         return plain and not trained and x.device.type == "cpu" and size > 2 * strips.STRIP_BYTES
 
-    def _one_by_one(self, before: Level, x: Tensor) -> Tensor:
-        # `before` has an upsampling step: every level but the last one has.
+    def _one_by_one(self, before: Level, last: Level, x: Tensor) -> Tensor:
         assert before.upsample is not None
+        assert isinstance(self.norm_out, nn.GroupNorm)
+        blocks = [cast("ResnetBlock", block) for block in last.block]
         pictures = (before.upsample(x[i : i + 1])[0] for i in range(len(x)))
-        drawn = [strips.finished(p, self.up[0].block, self.norm_out, self.conv_out) for p in pictures]
+        drawn = [strips.finished(picture, blocks, self.norm_out, self.conv_out) for picture in pictures]
         return torch.stack(drawn).permute(0, 3, 1, 2)
 
 
