@@ -6,12 +6,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import FastAPI
 
 from nonet import __version__
-from nonet.errors import NonetError
-from nonet.service.errors import headers_of, native_body, status_of
+from nonet.service.openapi import describe
+from nonet.service.surroundings import surround
 
 if TYPE_CHECKING:
     from nonet.service.services import Services
@@ -25,7 +24,8 @@ ROUTERS = (
 
 def create_app(services: Services) -> FastAPI:
     """The site over its parts; it starts and ends nothing."""
-    app = FastAPI(title="Nonet", version=__version__, docs_url="/api/docs", openapi_url="/api/openapi.json")
+    # Without the framework's pages of documentation, whose script comes from another site.
+    app = FastAPI(title="Nonet", version=__version__, docs_url=None, redoc_url=None)
     app.state.services = services
     for name in ROUTERS:
         module = f"nonet.service.routes.{name}"
@@ -33,10 +33,6 @@ def create_app(services: Services) -> FastAPI:
             router = getattr(import_module(module), "router", None)
             if router is not None:
                 app.include_router(router)
-    app.add_exception_handler(NonetError, _nonet_error)
+    describe(app)
+    surround(app, services)
     return app
-
-
-def _nonet_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, NonetError)
-    return JSONResponse(native_body(error), status_of(error.code), headers_of(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
@@ -13,6 +14,21 @@ from nonet.service.records import Caller
 from nonet.service.settings import Settings
 
 _JUMP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often a caller may still ask, by the rate that they are nearest to.
+
+    Attributes:
+        limit: drawings in the rate's time.
+        remaining: that are left of them.
+        reset_seconds: until the next one is given back.
+    """
+
+    limit: int
+    remaining: int
+    reset_seconds: float
 
 
 class Limits:
@@ -41,6 +57,19 @@ class Limits:
         for rate in rates:
             if not self._window.hit(rate, caller.id):
                 raise self._refusal(rate, caller)
+
+    def rate(self, caller: Caller) -> Rate | None:
+        """How often a caller may still ask; None where there is no limit."""
+        rates = self._rates.get(caller.kind)
+        if not rates:
+            return None
+        nearest: Rate | None = None
+        for rate in rates:
+            stats = self._window.get_window_stats(rate, caller.id)
+            if nearest is None or stats.remaining < nearest.remaining:
+                wait = min(max(0.0, stats.reset_time - time.time()), rate.get_expiry())
+                nearest = Rate(rate.amount, max(0, stats.remaining), wait)
+        return nearest
 
     def _refusal(self, rate: RateLimitItem, caller: Caller) -> OverloadedError:
         wait = self._window.get_window_stats(rate, caller.id).reset_time - time.time()

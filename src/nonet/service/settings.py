@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     api_keys: list[SecretStr] = Field(
         [], description="name:key or name:key:high|normal|low; sha256=<hex> may stand for the key."
     )
+    cors_origins: list[str] = Field(
+        [], description="Other sites whose pages may use the APIs, without cookies or keys; * for all."
+    )
     admin_token: SecretStr = Field(SecretStr(""), description="Opens /admin; without one there is no such page.")
     retention_days: float = Field(30, gt=0, description="Unpublished drawings are deleted after so many days.")
     attempts: int = Field(5, ge=1, description="Times a drawing is begun when what draws it keeps dying.")

@@ -120,7 +120,10 @@ def install(app: FastAPI) -> None:
 
     async def fault(request: Request, error: Exception) -> Response:
         # The traceback is for the log alone; `ServerErrorMiddleware` raises on, and the server logs it.
-        return answer(request, NonetError("internal", "Something went wrong here.", "Try again later."))
+        found = answer(request, NonetError("internal", "Something went wrong here.", "Try again later."))
+        # It is answered outside of the middleware that does this for all others.
+        found.headers["x-request-id"] = getattr(request.state, "request_id", "")
+        return found
 
     app.add_exception_handler(NonetError, ours)
     app.add_exception_handler(HTTPException, http)

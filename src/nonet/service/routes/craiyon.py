@@ -18,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.convertors import Convertor, register_url_convertor
 
 from nonet.errors import NonetError
-from nonet.service.callers import caller_of
 from nonet.service.intake import accept, draw_request, services_of, visible
 from nonet.service.records import Caller, Job
 from nonet.service.routes.answers import ASKING, WAITING, files, plain_errors
 from nonet.service.routes.dallemini import count_of
 from nonet.service.routes.pictures import file_answer, picture_of
 from nonet.service.suggestions import alike, surprise
+from nonet.service.surroundings import asker
 from nonet.service.waiting import finished
 
 FACTOR = 2
@@ -140,7 +140,7 @@ class V3Answered(UpscaleAnswered):
     next_prompt: str
 
 
-Asking = Annotated[Caller, Depends(caller_of)]
+Asking = Annotated[Caller, Depends(asker)]
 
 
 @router.post("/draw", summary="Craiyon version 2", responses=plain_errors(*ASKING, *WAITING))

@@ -15,12 +15,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from nonet.service.callers import caller_of
 from nonet.service.intake import accept, draw_request, model_name, services_of
 from nonet.service.records import Caller, Job
 from nonet.service.routes.answers import ASKING, WAITING, plain_errors
 from nonet.service.routes.pictures import picture_of
 from nonet.service.services import Services
+from nonet.service.surroundings import asker
 from nonet.service.waiting import finished
 
 COUNT = 9
@@ -87,7 +87,7 @@ def version_answer(request: Request) -> JSONResponse:
     responses=plain_errors(*ASKING, *WAITING),
 )
 async def generate(
-    asked: PromptAsked, request: Request, caller: Annotated[Caller, Depends(caller_of)]
+    asked: PromptAsked, request: Request, caller: Annotated[Caller, Depends(asker)]
 ) -> PicturesAnswered:
     """Answers when the pictures are drawn; a client that goes away cancels them."""
     services = services_of(request)

@@ -8,7 +8,6 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
-from nonet.service.callers import caller_of
 from nonet.service.hub import Hub
 from nonet.service.intake import accept, base_url, services_of, visible
 from nonet.service.records import Caller, Job
@@ -16,6 +15,7 @@ from nonet.service.routes.answers import ASKING, errors, stream
 from nonet.service.routes.sse import RETRY, EventStream, followed, format_event
 from nonet.service.schemas import DrawingAsked, DrawingShown, shown
 from nonet.service.services import Services
+from nonet.service.surroundings import asker
 
 EXAMPLE = """retry: 2000
 
@@ -43,7 +43,7 @@ data: {"pictures":9,"seconds":6.1}
 
 router = APIRouter(prefix="/api/drawings", tags=["drawings"])
 
-Asking = Annotated[Caller, Depends(caller_of)]
+Asking = Annotated[Caller, Depends(asker)]
 Id = Annotated[
     str, Path(description="The drawing's id, as it was answered.", examples=["uYA4jqIGTBif5uxD21-WYQ"])
 ]

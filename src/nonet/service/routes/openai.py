@@ -12,7 +12,6 @@ from fastapi import APIRouter, Depends, Header, Path, Request
 from starlette.responses import Response
 
 from nonet.errors import NonetError
-from nonet.service.callers import caller_of
 from nonet.service.intake import accept, base_url, model_name, services_of
 from nonet.service.openai_schemas import ImageAnswered, ImagesAnswered, ImagesAsked, ModelList, ModelShown
 from nonet.service.openai_stream import ImageStream
@@ -21,6 +20,7 @@ from nonet.service.routes.answers import ASKING, WAITING, openai_errors, stream
 from nonet.service.routes.pictures import picture_of
 from nonet.service.routes.sse import EventStream
 from nonet.service.services import Services
+from nonet.service.surroundings import asker
 from nonet.service.waiting import finished
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -34,7 +34,7 @@ data: {"type":"image_generation.completed","b64_json":"iVBOR...","image_index":0
 data: [DONE]
 
 """
-Asking = Annotated[Caller, Depends(caller_of)]
+Asking = Annotated[Caller, Depends(asker)]
 
 
 @router.post(
