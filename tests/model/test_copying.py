@@ -39,6 +39,6 @@ def test_gates_learn_from_the_state_where_to_copy() -> None:
     for _ in range(200):
         loss = torch.nn.functional.cross_entropy(copies(torch.zeros(64, 6), states, held, EMPTY), wanted)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert float(loss.detach()) < 0.3

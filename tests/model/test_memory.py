@@ -14,6 +14,7 @@ from nonet.model.memory import (
     PictureMemory,
     Remembered,
     evened,
+    lay,
     pick,
     sample_without_replacement,
 )
@@ -63,7 +64,8 @@ def rows_of(slot_T: Tensor) -> Tensor:
 
 
 def test_pictures_lie_where_they_are_laid() -> None:
-    slots = memory().slots([Remembered(2, 0), Remembered(3, 1, 9, 7, 2)], EMPTY)
+    items = [Remembered(2, 0), Remembered(3, 1, 9, 7, 2)]
+    slots = lay(items, [memory().tokens(item) for item in items], EMPTY)
     assert slots.shape == (SLOTS, 256)
     assert bool((slots[0] == 2).all())
     inside = rows_of(slots[1])[7:16, 2:11]

@@ -64,6 +64,38 @@ def test_a_blend_remembers_both_halves() -> None:
     assert all(named(found) == ["armchair", "avocado"] for found in pictures)
 
 
+def test_nine_successive_seeds_remember_many_pictures() -> None:
+    keys = torch.tensor([[127, 0, 0, 0, 0]], dtype=torch.int8)
+    numbers = torch.arange(12)
+    tokens_N1 = numbers[:, None]
+    many = PictureMemory(
+        keys,
+        torch.tensor([0, 12]),
+        numbers,
+        tokens_N1.expand(12, 256).contiguous(),
+        tokens_N1.expand(12, 81).contiguous(),
+        torch.zeros(12, 11, dtype=torch.uint8),
+    )
+    for start in (0, 7, 123_456_789):
+        _, pictures = recollect(many, "a cat", range(start, start + 9), embed, EMPTY)
+        assert len({found[0] for found in pictures}) >= 8
+
+
+def test_what_lacks_the_asked_colour_is_imagined_in_it() -> None:
+    asked: list[str] = []
+
+    def repaint(tokens_T: Tensor, colour: str) -> Tensor:
+        asked.append(colour)
+        return tokens_T + 20
+
+    slots, pictures = recollect(memory(), "a blue cat", range(4), embed, EMPTY, repaint=repaint)
+    assert asked == ["blue"] * 4
+    assert [int(grid[1, 0]) for grid in slots] == [found[0] + 20 for found in pictures]
+    plain, _ = recollect(memory(), "a cat", range(4), embed, EMPTY, repaint=repaint)
+    assert len(asked) == 4
+    assert int(plain[0, 1, 0]) < 20
+
+
 def test_colours_are_looked_for_by_eye() -> None:
     assert query_text(thing("red cat")) == "cat"
     assert blended(thing("big cat")) == ()

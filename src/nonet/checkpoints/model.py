@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,8 @@ from nonet.errors import NonetError
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.judge import Judge
 from nonet.model.memory import PictureMemory
-from nonet.model.recollect import recollect
+from nonet.model.recollect import Repaint, recollect
+from nonet.model.repaint import repaint
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
 from nonet.model.vqgan import VQGAN
 
@@ -154,7 +156,7 @@ class Model:
             NonetError: `config_invalid` where the model has no memory.
         """
         seeds = [request.seed + index for index in range(request.pictures)]
-        memory_PST, pictures = self._recollect(request.prompt, seeds)
+        memory_PST, pictures = self._recollect(request.prompt, seeds, partial(repaint, self.codec))
         known = self.memory.sources if self.memory is not None else ()
         sources = [[dict(known[n]) for n in dict.fromkeys(found) if n < len(known)] for found in pictures]
         return MemoryPlan(memory_PST.to(self.device), sources)
@@ -165,12 +167,16 @@ class Model:
         Raises:
             NonetError: `config_invalid` where the model has no memory.
         """
-        return self._recollect(prompt, seeds)[1]
+        return self._recollect(prompt, seeds, None)[1]
 
-    def _recollect(self, prompt: str, seeds: Sequence[int]) -> tuple[Tensor, list[list[int]]]:
+    def _recollect(
+        self, prompt: str, seeds: Sequence[int], repaint: Repaint | None
+    ) -> tuple[Tensor, list[list[int]]]:
         if self.memory is None:
             raise NonetError("config_invalid", f"The model {self.name} has no picture memory.")
-        return recollect(self.memory, prompt, seeds, self._sentences, empty=self.codebook_size)
+        return recollect(
+            self.memory, prompt, seeds, self._sentences, empty=self.codebook_size, repaint=repaint
+        )
 
     def _sentences(self, texts: list[str]) -> Tensor:
         # One at a time: in a batch with others a text's embedding could differ in its last bits.

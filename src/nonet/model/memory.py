@@ -26,18 +26,27 @@ SHARPNESS = 0.04
 MOST = 1 / 2
 """The nine of a prompt are to differ, so one picture is drawn after at most so often, where there are others."""
 
+ENOUGH = 0.25
+"""Share of a colour from which a picture has it."""
+
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
+CHROMATIC = 8
+"""The first so many are no black, white or gray."""
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """One remembered picture laid on the canvas: `size` cells square, its top left cell at (`row`, `column`)."""
+    """One remembered picture laid on the canvas: `size` cells square, its top left cell at (`row`, `column`).
+
+    `colour`: a colour that it is to be imagined in, since it lacks it.
+    """
 
     picture: int
     slot: int
     size: int = FULL
     row: int = 0
     column: int = 0
+    colour: str | None = None
 
 
 class PictureMemory:
@@ -117,7 +126,12 @@ class PictureMemory:
         chances = evened([self.weights[p] * math.exp((s - best) / SHARPNESS) for p, s in pool])
         if colour in COLOURS:
             shares = self.colours_NC[[p for p, _ in pool], COLOURS.index(colour)].tolist()
-            chances = [c * (0.03 + min(1.0, share / 0.3)) for c, share in zip(chances, shares, strict=True)]
+            # What has a colour of its own can be imagined in another.
+            coloured = self.colours_NC[[p for p, _ in pool], :CHROMATIC].sum(1).tolist()
+            fits = [
+                max(min(1.0, s / 0.3), 0.4 * min(1.0, c / 0.3)) for s, c in zip(shares, coloured, strict=True)
+            ]
+            chances = [chance * (0.03 + fit) for chance, fit in zip(chances, fits, strict=True)]
         pictures = [p for p, _ in pool]
         first: list[int] = []
         if at is not None:
@@ -126,23 +140,26 @@ class PictureMemory:
             del pictures[place], chances[place]
         return first + sample_without_replacement(pictures, chances, count - len(first), rng)
 
-    def slots(self, remembered: Sequence[Remembered], empty: int) -> Tensor:
-        """Lay remembered pictures into slots: (SLOTS, 256) tokens, `empty` where nothing is remembered."""
-        return lay(remembered, self.full_NT, self.small_NT, empty)
+    def lacks(self, picture: int, colour: str) -> bool:
+        """Whether a picture has little of a colour."""
+        if colour not in COLOURS:
+            return True
+        return float(self.colours_NC[picture, COLOURS.index(colour)]) < ENOUGH
+
+    def tokens(self, item: Remembered) -> Tensor:
+        """A remembered picture's tokens at its size: (256,) or (81,)."""
+        return (self.full_NT if item.size == FULL else self.small_NT)[item.picture]
 
 
-def lay(remembered: Sequence[Remembered], full_NT: Tensor, small_NT: Tensor, empty: int) -> Tensor:
-    """(SLOTS, 256) token grids with the given pictures' tokens at their places."""
+def lay(remembered: Sequence[Remembered], tokens: Sequence[Tensor], empty: int) -> Tensor:
+    """Token grids (SLOTS, 256) with the given pictures' tokens at their places, `empty` where nothing is remembered."""
     grid = torch.full((SLOTS, GRID, GRID), empty, dtype=torch.int64)
-    for item in remembered:
-        if item.size == FULL:
-            grid[item.slot] = full_NT[item.picture].long().view(GRID, GRID)
-        else:
-            tokens = small_NT[item.picture].long().view(SMALL, SMALL)
-            rows, columns = min(SMALL, GRID - item.row), min(SMALL, GRID - item.column)
-            grid[item.slot, item.row : item.row + rows, item.column : item.column + columns] = tokens[
-                :rows, :columns
-            ]
+    for item, tokens_T in zip(remembered, tokens, strict=True):
+        side = math.isqrt(len(tokens_T))
+        rows, columns = min(side, GRID - item.row), min(side, GRID - item.column)
+        grid[item.slot, item.row : item.row + rows, item.column : item.column + columns] = tokens_T.view(
+            side, side
+        )[:rows, :columns]
     return grid.view(SLOTS, GRID * GRID)
 
 

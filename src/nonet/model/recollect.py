@@ -14,12 +14,17 @@ import torch
 from torch import Tensor
 
 from nonet.model.layout import BACKGROUND, Placed, arrange
-from nonet.model.memory import SLOTS, PictureMemory, Remembered
+from nonet.model.memory import SLOTS, PictureMemory, Remembered, lay
 from nonet.model.phrases import Scene, Thing, parse
-from nonet.model.words import ADJECTIVES
+from nonet.model.words import ADJECTIVES, COLOURS
 
 KNOWN = 0.85
 """Similarity of a wording from which a phrase counts as known."""
+# 2**64 times the golden ratio's and three other irrational numbers' fractions: their multiples are spread evenly.
+_STEPS = (0x9E3779B97F4A7C15, 0xC13FA9A902A6328F, 0x91E10DA5C79E7B1D, 0xD1B54A32D192ED03)
+
+Repaint = Callable[[Tensor, str], Tensor]
+"""(tokens of a picture (T,), a colour) -> tokens of the picture in that colour (T,)."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ def remember(
     twice: bool,
     fixed: Mapping[int, int] | None = None,
     without: frozenset[int] = frozenset(),
+    seed: int | None = None,
 ) -> list[Remembered]:
     """Choose a remembered picture for every place.
 
@@ -61,6 +67,7 @@ def remember(
         twice: a thing that stands alone is remembered by two pictures, laid over one another.
         fixed: pictures already chosen, by number in `placed`.
         without: pictures that must not be chosen.
+        seed: chooses instead of `rng`, so that successive seeds remember different pictures.
 
     Returns:
         At most one picture for each slot; slot 0 for what fills the canvas behind all others.
@@ -78,14 +85,40 @@ def remember(
         if len(pictures) < count:
             taken = without | set(pictures)
             pictures += memory.recall(
-                query.embedding_E, count - len(pictures), rng, colour=query.colour, without=taken
+                query.embedding_E,
+                count - len(pictures),
+                rng,
+                colour=query.colour,
+                without=taken,
+                at=None if seed is None else spread(seed, index),
             )
         rng.shuffle(pictures)
         for offset, picture in enumerate(pictures):
-            chosen.append(Remembered(picture, target + offset, place.size, place.row, place.col))
+            colour = query.colour if query.colour in COLOURS and not behind else None
+            if colour is not None and not memory.lacks(picture, colour):
+                colour = None
+            chosen.append(Remembered(picture, target + offset, place.size, place.row, place.col, colour))
         if not behind:
             slot += len(pictures)
     return chosen
+
+
+def spread(seed: int, place: int) -> float:
+    """A number from 0 to 1 for a place of a picture; those of successive seeds lie far from one another."""
+    return (seed * _STEPS[place % len(_STEPS)] % 2**64) / 2**64
+
+
+def imagined(
+    memory: PictureMemory, remembered: Sequence[Remembered], empty: int, repaint: Repaint | None
+) -> Tensor:
+    """The slots (SLOTS, 256) of remembered pictures, in other colours where they were asked for."""
+    tokens = [
+        memory.tokens(item)
+        if item.colour is None or repaint is None
+        else repaint(memory.tokens(item), item.colour)
+        for item in remembered
+    ]
+    return lay(remembered, tokens, empty)
 
 
 def recollect(
@@ -95,6 +128,7 @@ def recollect(
     embed: Callable[[list[str]], Tensor],
     empty: int,
     *,
+    repaint: Repaint | None = None,
     twice: float = 0.0,
 ) -> tuple[Tensor, list[list[int]]]:
     """What each picture of a prompt is reminded of.
@@ -105,6 +139,7 @@ def recollect(
         seeds: one a picture; a seed gives the same layout and the same remembered pictures always.
         embed: phrases to normalised sentence embeddings (N, E).
         empty: the token that stands for nothing remembered.
+        repaint: gives a picture another colour; None leaves them as they are.
         twice: share of pictures in which a lone thing is remembered by two pictures.
 
     Returns:
@@ -130,8 +165,9 @@ def recollect(
             # A blend that nobody drew yet: one picture for each half, laid over one another.
             halves = [Query(known[text], queries[0].colour) for text in parts]
             placed, queries = [placed[0]] * len(halves), halves
-        found = remember(memory, placed, queries, rng, twice=not parts and rng.random() < twice)
-        grids.append(memory.slots(found, empty))
+        double = not parts and rng.random() < twice
+        found = remember(memory, placed, queries, rng, twice=double, seed=seed)
+        grids.append(imagined(memory, found, empty, repaint))
         pictures.append([item.picture for item in found])
     return torch.stack(grids), pictures
 

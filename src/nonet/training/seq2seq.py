@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,8 +23,9 @@ from nonet.data.plan import Plan
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.layers import init_normal
 from nonet.model.layout import Placed
-from nonet.model.memory import PictureMemory, lay
-from nonet.model.recollect import Query, placed_thing, query_text, remember
+from nonet.model.memory import PictureMemory
+from nonet.model.recollect import Query, imagined, placed_thing, query_text, remember
+from nonet.model.repaint import repaint
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
 from nonet.model.vqgan import VQGAN
 from nonet.training.optim import EMA, Muon, generator_state, precision, schedule
@@ -152,7 +154,7 @@ class Seq2SeqTrainee:
             own.insert(0, len(self.composer.sprites.pixels_NHW4) + plan.backdrop.picture)
             colours.insert(0, None)
         if not placed:
-            return lay([], self.memory.full_NT, self.memory.small_NT, self.empty)
+            return imagined(self.memory, [], self.empty, None)
         things = [placed_thing(plan.scene, place) for place in placed]
         texts = ["" if thing is None else query_text(thing) for thing in things]
         embeddings_NE = self.text.sentences(texts).cpu()
@@ -160,7 +162,6 @@ class Seq2SeqTrainee:
             Query(embedding, colour or (thing.colour if thing else None))
             for embedding, colour, thing in zip(embeddings_NE, colours, things, strict=True)
         ]
-        # A recoloured thing remembers itself only in its old colour, so that it learns the new one from the words.
         fixed = {i: own[i] for i in range(len(own)) if rng.random() < settings.own}
         found = remember(
             self.memory,
@@ -173,7 +174,8 @@ class Seq2SeqTrainee:
         )
         if drop:
             found = [item for item in found if rng.random() >= settings.drop_slot]
-        return lay(found, self.memory.full_NT, self.memory.small_NT, self.empty)
+        with precision(self.device):
+            return imagined(self.memory, found, self.empty, partial(repaint, self.codec))
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -119,6 +119,8 @@ def adopt(trainee: CodecTrainee | JudgeTrainee | Seq2SeqTrainee, model: Model) -
     Raises:
         NonetError: `config_invalid` where a part has another shape; `data_missing` where the model lacks the network.
     """
+    network: torch.nn.Module
+    given: torch.nn.Module | None
     if isinstance(trainee, CodecTrainee):
         network, given = trainee.codec, model.vqgan
         trainee.warm = True
