@@ -1,0 +1,145 @@
+"""Was this picture made here? A page and an API; what is sent in is looked at and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.responses import JSONResponse, Response
+
+from nonet.errors import NonetError
+from nonet.safety.provenance.decoding import MAX_BYTES
+from nonet.service.callers import caller_of
+from nonet.service.errors import headers_of, status_of
+from nonet.service.records import Caller
+from nonet.service.routes.answers import errors
+from nonet.service.verifying import verify_apart
+from nonet.service.views import page
+from nonet.service.visitors import not_too_often
+
+router = APIRouter()
+
+Asking = Annotated[Caller, Depends(caller_of)]
+BODY_BYTES = MAX_BYTES + 100_000
+"""The largest body: a file and the form around it."""
+_RATE = "30/10minute"
+_VERDICTS = {
+    "nonet": "Made by Nonet",
+    "generated": "The file says that a model generated it",
+    "unknown": "Cannot tell",
+}
+
+
+class _InMemory(MultiPartParser):
+    # Starlette would write what is larger than a megabyte to the disk; here nothing is ever stored.
+    spool_max_size = BODY_BYTES
+
+
+@router.get("/verify", include_in_schema=False)
+def ask(request: Request) -> Response:
+    """The form."""
+    return _page(request)
+
+
+@router.post("/verify", include_in_schema=False)
+async def look(request: Request, caller: Asking) -> Response:
+    """The form with what was found."""
+    try:
+        data = await _picture(request)
+        report = await anyio.to_thread.run_sync(_look, data, caller)
+    except NonetError as error:
+        return _page(request, text=f"{error.message} {error.hint}".strip(), error=error)
+    return _page(request, report=report)
+
+
+@router.post(
+    "/api/verify",
+    tags=["verification"],
+    summary="Was this picture made here?",
+    responses=errors("file_unreadable", "too_large", "request_invalid", "rate_limited", "unavailable"),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                },
+                "image/*": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+    },
+)
+async def look_api(request: Request, caller: Asking) -> JSONResponse:
+    """Looks for the invisible mark, a signature and metadata in a PNG, JPEG or WebP file of up to 25 MB.
+
+    `verdict` is `nonet`, `generated` or `unknown`; `unknown` never means that no model made it. The file comes as the
+    body itself, or as `file` of a form. It is not stored.
+    """
+    data = await _picture(request)
+    return JSONResponse(await anyio.to_thread.run_sync(_look, data, caller))
+
+
+def _look(data: bytes, caller: Caller) -> dict[str, Any]:
+    not_too_often(caller, "verify", _RATE)
+    return verify_apart(data)
+
+
+async def _picture(request: Request) -> bytes:
+    """The file that was sent, kept in memory.
+
+    Raises:
+        NonetError: `too_large`, `request_invalid`, or `file_unreadable` when there is none.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        return b"".join([chunk async for chunk in _bounded(request)])
+    try:
+        form = await _InMemory(request.headers, _bounded(request), max_files=1, max_fields=4).parse()
+    except MultiPartException as error:
+        raise NonetError(
+            "request_invalid", "The form cannot be read.", "Send one file, called file."
+        ) from error
+    try:
+        sent = form.get("file")
+        data = await sent.read() if isinstance(sent, UploadFile) else b""
+    finally:
+        await form.close()
+    if not data:
+        raise NonetError("file_unreadable", "No file was sent.", "Choose a PNG, JPEG or WebP file.")
+    return data
+
+
+async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_BYTES:
+            raise NonetError(
+                "too_large", f"The file has over {MAX_BYTES // 1_000_000} MB.", "Send a smaller one."
+            )
+        yield chunk
+
+
+def _page(
+    request: Request, *, report: dict[str, Any] | None = None, text: str = "", error: NonetError | None = None
+) -> Response:
+    verdict = _VERDICTS[report["verdict"]] if report else ""
+    return page(
+        request,
+        "verify.html",
+        mood="failed" if error else "idle",
+        code=status_of(error.code) if error else 200,
+        headers=headers_of(error) if error else None,
+        text=text or verdict,
+        verdict=verdict,
+        report=report,
+        megabytes=MAX_BYTES // 1_000_000,
+    )
