@@ -22,6 +22,8 @@ _MESSAGES = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
 }
+_PARAMS = {code: "prompt" for code in ("prompt_empty", "prompt_too_long", "prompt_refused")}
+_PARAMS["model_unknown"] = "model"
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 # A client that tries these again gets the same answer, or pays twice; OpenAI's would try 409 and 500 again.
 _NO_RETRY = {"cancelled", "key_reused", "model_failed", "internal", "expired"}
@@ -47,7 +49,7 @@ def openai_body(error: NonetError, status: int) -> dict[str, Any]:
     """`{"error": {"message", "type", "param", "code"}}`."""
     kind = _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
     text = f"{error.message} {error.hint}".strip()
-    param = getattr(error, "param", None) or ("prompt" if error.code.startswith("prompt_") else None)
+    param = getattr(error, "param", None) or _PARAMS.get(error.code)
     return {"error": {"message": text, "type": kind, "param": param, "code": error.code}}
 
 
@@ -134,7 +136,7 @@ def install(app: FastAPI) -> None:
 def from_http(error: HTTPException) -> NonetError:
     """What the framework refused, with a code of ours."""
     code = _BY_STATUS.get(error.status_code, "request_invalid" if error.status_code < 500 else "internal")
-    return NonetError(code, _MESSAGES.get(error.status_code) or _clean(str(error.detail)))
+    return NonetError(code, _MESSAGES.get(error.status_code) or f"{_clean(str(error.detail))}.")
 
 
 def from_validation(problems: Sequence[Any]) -> NonetError:

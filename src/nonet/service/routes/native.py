@@ -96,6 +96,7 @@ def cancel(id: Id, request: Request, caller: Asking) -> DrawingShown:
     "/{id}/events",
     summary="Follow a drawing",
     response_class=EventStream,
+    status_code=200,
     responses=stream(EXAMPLE) | errors("not_found"),
 )
 async def events(

@@ -1,0 +1,93 @@
+"""Connections that keep the server waiting."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from live_server import served
+
+# Twice the largest send and receive buffers that a kernel gives a socket here.
+LARGE = 16 << 20
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"keep-alive")]})
+    size = LARGE if scope["path"] == "/large" else 2
+    await send({"type": "http.response.body", "body": b"x" * size})
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[tuple[str, int]]:
+    with served(app, header_seconds=0.5, reader_seconds=0.5) as url:
+        parts = urlsplit(url)
+        yield str(parts.hostname), int(parts.port or 0)
+
+
+def closed_after(connection: socket.socket, *, keep_sending: bytes = b"") -> float:
+    """Seconds until the server closes the connection."""
+    begun = time.monotonic()
+    connection.settimeout(0.1)
+    while time.monotonic() - begun < 20:
+        try:
+            if keep_sending:
+                connection.send(keep_sending)
+            if not connection.recv(65_536):
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    return time.monotonic() - begun
+
+
+def test_headers_that_never_end_are_not_waited_for(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        # One header byte at a time keeps no connection open.
+        assert closed_after(connection, keep_sending=b"a") < 10
+
+
+def test_a_connection_that_says_nothing_is_not_waited_for(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        assert closed_after(connection) < 10
+
+
+def test_the_second_request_of_a_connection_has_no_more_time(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in connection.recv(65_536)
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        assert closed_after(connection, keep_sending=b"a") < 10
+
+
+def test_a_reader_that_takes_nothing_is_cut_off(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(2)
+        got = 0
+        connection.settimeout(10)
+        try:
+            while piece := connection.recv(1 << 20):
+                got += len(piece)
+        except OSError:
+            pass  # reset
+        assert got < LARGE
+
+
+def test_whoever_reads_gets_everything_and_the_connection_stays(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.settimeout(30)
+        for _ in range(2):
+            connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = 0
+            while got < LARGE:
+                piece = connection.recv(1 << 20)
+                assert piece
+                got += len(piece)
+            time.sleep(0.7)  # longer than headers may take, shorter than an idle connection is kept
