@@ -162,3 +162,48 @@ def test_a_packed_projection_copies_pickles_moves_and_trains() -> None:
         projection.weight.mul_(2)
         # Casting gives the packed copy up, so the new weight is used.
         assert torch.allclose(projection.double()(x.double()).float(), 2 * wanted, atol=1e-5)
+
+
+def released() -> tuple[Projection, Tensor]:
+    projection = Projection(5, 3)
+    torch.nn.init.normal_(projection.weight)
+    weight = projection.weight.detach().clone()
+    projection.pack(release=True)
+    if not projection.weight.is_meta:
+        pytest.skip("nothing is packed on this processor")
+    return projection, weight
+
+
+def test_a_released_weight_draws_and_comes_back_when_it_is_needed() -> None:
+    x = torch.randn(4, 5)
+    projection, weight = released()
+    assert projection.weight.shape == (3, 5)
+    with torch.no_grad():
+        assert torch.allclose(projection(x), x @ weight.T, atol=1e-6)
+    assert projection.weight.is_meta
+    projection(x).sum().backward()
+    assert projection.weight.grad is not None
+    assert torch.equal(projection.weight, weight)
+    for needed in (
+        lambda projection: projection.state_dict()["weight"],
+        lambda projection: copy.deepcopy(projection).weight,
+        lambda projection: projection.to(torch.float64).weight.float(),
+    ):
+        projection, weight = released()
+        assert torch.equal(needed(projection), weight)  # type: ignore[no-untyped-call]
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_packed_where_the_processor_has_it(
+    decoder: ImageDecoder, dtype: torch.dtype
+) -> None:
+    plain = copy.deepcopy(decoder).to(dtype)
+    packed = copy.deepcopy(plain)
+    packed.pack(release=True)
+    tokens_BT = picture(3, 0)
+    text = context(5, 1).to(dtype)
+    wanted = stepped(plain, tokens_BT, [(3, text)])
+    difference = stepped(packed, tokens_BT, [(3, text)]) - wanted
+    # Steps of rounding, no more: both sum in float32.
+    assert float(difference.abs().max()) <= 16 * torch.finfo(dtype).eps * float(wanted.abs().max())

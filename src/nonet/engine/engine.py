@@ -22,8 +22,8 @@ CACHE_BYTES = 1 << 30
 """Memory for keys and values on a CPU, unless the weights are larger: then as much as the weights."""
 ROWS_MAX = 288
 """Sixteen requests of nine guided pictures: more rows in a batch hardly make a token cheaper."""
-PACKED_BYTES = 256 << 20
-"""Larger decoders are not packed: that keeps a second copy of the weights."""
+RELEASE_BYTES = 256 << 20
+"""Of larger decoders only the packed copy of the weights is kept while an engine has them."""
 
 
 class Engine:
@@ -43,8 +43,7 @@ class Engine:
             raise ValueError("max_rows must be at least 2")
         self.model = model
         decoder = model.decoder.eval()
-        if _bytes_of(decoder) <= PACKED_BYTES:
-            decoder.pack()
+        decoder.pack(release=_bytes_of(decoder) > RELEASE_BYTES)
         if max_rows is None:
             max_rows = rows_that_fit(decoder)
         self._batcher = Batcher(model, max_rows=max_rows, low_memory=low_memory)

@@ -52,10 +52,12 @@ class Projection(nn.Module):
         if self._packed is not None and not torch.is_grad_enabled():
             packed: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._packed, None, "none", [], None)
             return packed
+        if self.weight.is_meta:
+            self.unpack()
         return F.linear(x, self.weight)
 
-    def pack(self) -> None:
-        """Keep a copy of the weight in oneDNN's layout, for fp32 on a CPU; elsewhere do nothing.
+    def pack(self, *, release: bool = False) -> None:
+        """Keep a copy of the weight in oneDNN's layout, on a CPU that computes in its type; elsewhere do nothing.
 
         With it a product of few rows is faster, and a row's result is the same to the last bit in
         whichever batch it stands. torch's own product has neither: for some numbers of rows it sums in
@@ -63,20 +65,52 @@ class Projection(nn.Module):
 
         The copy is used without gradients only. It does not follow when the weight is changed in place;
         it is given up when the module is moved or cast, and is no part of copies and files.
+
+        Args:
+            release: keep no other copy: `weight` then has a shape and a type, but no values, until something
+                needs them (`unpack`).
         """
-        weight = self.weight.detach()
-        fitting = weight.device.type == "cpu" and weight.dtype == torch.float32
-        if fitting and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-            self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous())
+        if not _can_pack(self.weight):
+            return
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous())
+        if release:
+            empty = torch.empty_like(self.weight, device="meta")
+            self.weight = nn.Parameter(empty, requires_grad=self.weight.requires_grad)
+
+    def unpack(self) -> None:
+        """Give the packed copy up; `weight` has its values again."""
+        if self._packed is not None and self.weight.is_meta:
+            # Laying out and back rounds nothing.
+            values = self._packed.to_dense()
+            self.weight = nn.Parameter(values, requires_grad=self.weight.requires_grad)
+        self._packed = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        self._packed = None
+        self.unpack()
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
+    def _save_to_state_dict(self, *arguments: Any) -> None:
+        if self.weight.is_meta:
+            self.unpack()
+        super()._save_to_state_dict(*arguments)
+
     def __getstate__(self) -> dict[str, Any]:
         # The packed layout can be neither copied nor pickled.
+        if self.weight.is_meta:
+            self.unpack()
         return {name: value for name, value in self.__dict__.items() if name != "_packed"}
+
+
+def _can_pack(weight: Tensor) -> bool:
+    """Whether oneDNN multiplies numbers of this type on this device."""
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    if weight.dtype == torch.bfloat16:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if weight.dtype == torch.float16:
+        return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
+    return weight.dtype == torch.float32
 
 
 class SelfAttention(nn.Module):

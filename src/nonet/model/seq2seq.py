@@ -201,11 +201,16 @@ class ImageDecoder(nn.Module):
         # Contiguous: they are read at each of the steps.
         return [(k.contiguous(), v.contiguous()) for k, v in kv]
 
-    def pack(self) -> None:
-        """Lay the projections' weights out for drawing, where that pays (see `Projection.pack`)."""
+    def pack(self, *, release: bool = False) -> None:
+        """Lay the projections' weights out for drawing, where that pays (see `Projection.pack`).
+
+        Args:
+            release: keep no second copy of the layers' weights.
+        """
         for module in self.modules():
             if isinstance(module, Projection):
-                module.pack()
+                # The head's weight is kept: it is asked for type and device.
+                module.pack(release=release and module is not self.lm_head)
 
     def step(
         self,
