@@ -33,6 +33,7 @@ CATEGORIES = ("harmless", "minors", "sexual", "self-harm", "hate", "gore", "trag
 THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 1.0}
 # A sentence whose embedding is stored with the weights, to notice another encoder.
 PROBE = "nine cats read a newspaper on the moon"
+_CLEARLY = 1.0
 _MAX_TEXTS = 4
 _HEADER = re.compile(r"\[([\w-]+) (off|standard|strict)\]")
 
@@ -155,6 +156,9 @@ class SceneGuard:
         if not found or not counted:
             return None
         for logits in self.logits(self._embedded(found)):
+            # What is nothing harmless, and clearly a scene of a category that does not count here, is none of ours.
+            if logits[counted].max() < logits[1:].max() - _CLEARLY:
+                continue
             score, category = self._score(logits, counted)
             if score > THRESHOLDS[level]:
                 return category, f"scene score {score:.1f}"

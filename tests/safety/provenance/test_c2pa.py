@@ -7,6 +7,7 @@ import datetime
 import os
 import stat
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,20 @@ def test_an_expired_certificate_is_named(
     assert caught.value.code == "setting_invalid"
 
 
+def test_a_certificate_that_ran_out_since_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It began a day ago; it ends in three seconds.
+    monkeypatch.setattr(c2pa, "_LIFE", datetime.timedelta(days=1, seconds=3))
+    signed = c2pa.sign(picture("png"), "png", META, c2pa._make_local())
+    deadline = time.monotonic() + 30
+    while True:
+        found = c2pa.read_signature(signed, "png")
+        assert found is not None
+        if found.state != "valid" or time.monotonic() > deadline:
+            break
+        time.sleep(0.25)
+    assert (found.state, found.trusted) == ("expired", False)
+
+
 def test_the_local_certificate_is_made_once_and_kept_private(tmp_path: Path) -> None:
     first = c2pa.local_certificate(tmp_path / "config")
     assert c2pa.local_certificate(tmp_path / "config") == first
@@ -129,6 +144,50 @@ def test_a_certificate_by_setting(tmp_path: Path, certificate: c2pa.Certificate)
     with pytest.raises(NonetError) as caught:
         c2pa.read_certificate(tmp_path / "missing.pem", key)
     assert caught.value.code == "file_unreadable"
+
+
+@pytest.fixture
+def named(tmp_path: Path, certificate: c2pa.Certificate, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with chain.pem and key.pem, which the environment names."""
+    for name, content in (("", certificate.chain), ("_KEY", certificate.key)):
+        path = tmp_path / f"{name or 'chain'}.pem"
+        path.write_bytes(content)
+        monkeypatch.setenv(f"NONET_CERTIFICATE{name}", os.fspath(path))
+    return tmp_path
+
+
+def test_the_environment_names_a_certificate(
+    named: Path, certificate: c2pa.Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert c2pa.certificate_of_user() == (certificate, "")
+    monkeypatch.setenv("NONET_TIME_AUTHORITY", "http://127.0.0.1:1/")
+    found, _ = c2pa.certificate_of_user()
+    assert found is not None
+    assert found.time_authority == "http://127.0.0.1:1/"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("NONET_CERTIFICATE_KEY", ""),
+        ("NONET_CERTIFICATE_KEY", "missing.pem"),
+        ("NONET_CERTIFICATE_ALGORITHM", "rot13"),
+    ],
+)
+def test_a_named_certificate_that_cannot_sign_is_an_error_before_anything_is_drawn(
+    named: Path, variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(NonetError) as caught:
+        c2pa.certificate_of_user()
+    assert caught.value.code in ("setting_invalid", "file_unreadable")
+
+
+def test_without_a_named_one_it_is_the_local_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NONET_CONFIG", os.fspath(tmp_path))
+    assert c2pa.certificate_of_user() == (c2pa.local_certificate(tmp_path), "")
+    monkeypatch.setattr(c2pa, "available", lambda: False)
+    assert c2pa.certificate_of_user() == (None, "")
 
 
 def test_the_settings_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +84,30 @@ def test_a_changed_signed_picture_is_said_to_be_changed(certificate: c2pa.Certif
     assert report.signature is not None
     assert report.signature.state == "altered"
     assert says(report.findings, "changed after it was signed")
+    assert says(report.findings, "The file is damaged")
+
+
+def test_a_manifest_from_another_picture_is_said_not_to_fit(certificate: c2pa.Certificate) -> None:
+    signed = c2pa.sign(encode(drawing(1, 64)), "png", META, certificate)
+    start = signed.index(b"caBX") - 4
+    chunk = signed[start : start + 12 + int.from_bytes(signed[start : start + 4], "big")]
+    other = encode(drawing(2, 64))
+    report = verify(other[:33] + chunk + other[33:], thorough=False)
+    assert report.verdict == "unknown"
+    assert says(report.findings, "the signature comes from another picture")
+
+
+def test_a_cut_manifest_is_said_to_be_unreadable(certificate: c2pa.Certificate) -> None:
+    signed = c2pa.sign(encode(drawing(1, 64)), "png", META, certificate)
+    start = signed.index(b"caBX") - 4
+    length = int.from_bytes(signed[start : start + 4], "big")
+    half = signed[start + 8 : start + 8 + length // 2]
+    cut = struct.pack(">I", len(half)) + b"caBX" + half + struct.pack(">I", zlib.crc32(b"caBX" + half))
+    report = verify(signed[:start] + cut + signed[start + 12 + length :], thorough=False)
+    assert report.signature is not None
+    assert report.signature.state == "unreadable"
+    assert report.verdict == "unknown"
+    assert says(report.findings, "cannot be read")
 
 
 def test_without_the_extra_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

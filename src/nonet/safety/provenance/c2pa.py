@@ -61,7 +61,7 @@ class Signature:
 
     Attributes:
         state: `valid` (whole and unchanged), `altered` (the picture or its manifest was changed, cut or copied from
-            another picture), `expired` (signed outside the certificate's life), `unreadable`.
+            another picture), `expired` (unchanged, but the certificate is not valid now), `unreadable`.
         signer: the name in the certificate; anyone can put any name into a certificate of their own.
         issuer: the organisation in it.
         trusted: whether the certificate leads to an authority on the trust list; without a list never.

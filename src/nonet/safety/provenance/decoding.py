@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
 import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from PIL import Image, ImageFile
 
 from nonet.errors import NonetError
 from nonet.safety.provenance.reading import read_metadata
@@ -35,6 +38,7 @@ class Decoded:
         pixels: RGB bytes, height * width * 3 of them.
         shrunk: how many times smaller than the file's picture `pixels` are; 1 for most.
         signature: fields of `c2pa.Signature`, None for no manifest, or an empty dict when it was not looked for.
+        damage: why the file could not be decoded as it should be, where `pixels` are what is left of it; else empty.
     """
 
     height: int
@@ -42,6 +46,7 @@ class Decoded:
     pixels: bytes
     shrunk: float
     signature: dict[str, Any] | None
+    damage: str = ""
 
 
 def check_size(data: bytes) -> None:
@@ -96,8 +101,6 @@ def _limit() -> None:
 
 
 def _answer(data: bytes) -> tuple[dict[str, Any], bytes]:
-    from PIL import Image
-
     from nonet.safety.provenance import c2pa
 
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
@@ -106,11 +109,31 @@ def _answer(data: bytes) -> tuple[dict[str, Any], bytes]:
     if c2pa.available():
         found = c2pa.read_signature(data, format)
         signature = asdict(found) if found else None
+    try:
+        picture, whole = _picture(data, format)
+        damage = ""
+    except Exception as error:
+        # A picture that was cut or changed by a bit can still be looked at, as far as it goes.
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        damage = _in_words(error)
+        picture, whole = _picture(data, format)
+    answer = {
+        "height": picture.height,
+        "width": picture.width,
+        "shrunk": max(whole) / max(picture.size),
+        "signature": signature,
+        "damage": damage,
+    }
+    return answer, picture.tobytes()
+
+
+def _picture(data: bytes, format: str) -> tuple[Image.Image, tuple[int, int]]:
+    """The picture in RGB, not larger than is looked at, and its whole size."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with Image.open(io.BytesIO(data), formats=[format]) as image:
             if image.width * image.height > MAX_PIXELS:
-                return {"problem": "it has too many pixels"}, b""
+                raise ValueError("it has too many pixels")
             shrunk = max(1.0, max(image.size) / _LARGEST_SIDE)
             image.draft("RGB", (round(image.width / shrunk), round(image.height / shrunk)))
             picture = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
@@ -120,13 +143,13 @@ def _answer(data: bytes) -> tuple[dict[str, Any], bytes]:
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
     if max(picture.size) > _LARGEST_SIDE:
         picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.BICUBIC)
-    answer = {
-        "height": picture.height,
-        "width": picture.width,
-        "shrunk": max(whole) / max(picture.size),
-        "signature": signature,
-    }
-    return answer, picture.tobytes()
+    return picture, whole
+
+
+def _in_words(error: Exception) -> str:
+    """A decoder's own words, cut short and without addresses of objects."""
+    text = re.sub(r"<[^<>]*>", "the file", str(error)).strip()
+    return text.splitlines()[0][:200] if text else "it is damaged"
 
 
 def main() -> None:
@@ -138,7 +161,7 @@ def main() -> None:
     except MemoryError:
         answer, pixels = {"problem": "it needs too much memory"}, b""
     except Exception as error:  # every decoder has errors of its own, and all of them mean the same here
-        answer, pixels = {"problem": str(error).splitlines()[0][:200] if str(error) else "it is damaged"}, b""
+        answer, pixels = {"problem": _in_words(error)}, b""
     sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n" + pixels)
     sys.stdout.buffer.flush()
 

@@ -47,6 +47,7 @@ class Report:
         signature: the C2PA manifest, or None for none; `signature_checked` says whether it was looked for.
         marks: invisible marks; empty when none can be seen.
         metadata: what the file says about itself; anyone can write or remove it.
+        damage: why the picture cannot be decoded as it should be; then only what is left of it was looked at.
         findings: the same in sentences, the most telling first.
     """
 
@@ -58,6 +59,7 @@ class Report:
     signature_checked: bool
     marks: tuple[FoundMark, ...]
     metadata: Metadata
+    damage: str = ""
     findings: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,6 +83,7 @@ class Report:
                 "software": self.metadata.software,
                 "problems": self.metadata.problems,
             },
+            "damage": self.damage,
             "findings": list(self.findings),
         }
 
@@ -125,7 +128,8 @@ def verify(data: bytes, *, thorough: bool = True) -> Report:
         signature_checked=checked,
         marks=marks,
         metadata=metadata,
-        findings=tuple(_findings(signature, checked, marks, metadata)),
+        damage=decoded.damage,
+        findings=tuple(_findings(signature, checked, marks, metadata, decoded.damage)),
     )
 
 
@@ -139,7 +143,11 @@ def _verdict(signature: Signature | None, marks: Sequence[FoundMark], metadata: 
 
 
 def _findings(
-    signature: Signature | None, checked: bool, marks: Sequence[FoundMark], metadata: Metadata
+    signature: Signature | None,
+    checked: bool,
+    marks: Sequence[FoundMark],
+    metadata: Metadata,
+    damage: str,
 ) -> list[str]:
     found = []
     if marks:
@@ -162,6 +170,8 @@ def _findings(
         )
     else:
         found.append("Its metadata does not say where it comes from.")
+    if damage:
+        found.append(f"The file is damaged; only what can still be seen was looked at ({damage}).")
     found += [f"Not all of its metadata can be read: {problem}." for problem in metadata.problems]
     return found
 
@@ -174,7 +184,10 @@ def _about_signature(signature: Signature | None, checked: bool) -> str:
     if signature.state == "unreadable":
         return "It carries a signature (C2PA) that cannot be read."
     if signature.state == "expired":
-        return f"It was signed by {signature.signer!r} outside the life of the certificate."
+        return (
+            f"It was signed by {signature.signer!r}, whose certificate is not valid now. No trusted time says whether "
+            "it was when the picture was signed."
+        )
     if signature.state == "altered":
         return (
             "Its signature (C2PA) does not fit: the picture was changed after it was signed, or the signature comes "
