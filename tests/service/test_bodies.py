@@ -73,7 +73,9 @@ def test_what_is_thrown_away_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         async def send(message: Message) -> None:
             raise AssertionError("the app answered")
 
-        await BodyLimits(reads_all, limit_bytes=3)({"type": "http", "path": "/", "headers": []}, receive, send)
+        await BodyLimits(reads_all, limit_bytes=3)(
+            {"type": "http", "path": "/", "headers": []}, receive, send
+        )
 
     with pytest.raises(HTTPException):
         asyncio.run(ask())
@@ -81,7 +83,7 @@ def test_what_is_thrown_away_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_some_paths_may_bring_more_and_the_longest_prefix_counts() -> None:
-    larger = {"/api": 1, "/api/verify": 10}
+    larger = {"/api": (1, 5.0), "/api/verify": (10, 5.0)}
     assert run([b"123456"], path="/api/verify", limit_bytes=2, larger=larger) == ("6", 1)
     with pytest.raises(HTTPException):
         run([b"12"], path="/api/drawings", limit_bytes=2, larger=larger)

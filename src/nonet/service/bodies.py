@@ -25,7 +25,8 @@ class BodyLimits:
         app: the application.
         limit_bytes: the largest body.
         seconds: how long a body may take in all.
-        larger: other limits in bytes for paths that begin with a key, for example where pictures are sent in.
+        larger: other limits, bytes and seconds, for paths that begin with a key, for example where pictures are
+            sent in.
     """
 
     def __init__(
@@ -34,21 +35,20 @@ class BodyLimits:
         *,
         limit_bytes: int = BODY_BYTES,
         seconds: float = BODY_SECONDS,
-        larger: Mapping[str, int] | None = None,
+        larger: Mapping[str, tuple[int, float]] | None = None,
     ) -> None:
         self.app = app
-        self.limit_bytes = limit_bytes
-        self.seconds = seconds
+        self.limits = (limit_bytes, seconds)
         self.larger = dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            receive = _Body(receive, self._limit(scope["path"]), self.seconds).receive
+            receive = _Body(receive, *self._limits(scope["path"])).receive
         await self.app(scope, receive, send)
 
-    def _limit(self, path: str) -> int:
+    def _limits(self, path: str) -> tuple[int, float]:
         fitting = [prefix for prefix in self.larger if path.startswith(prefix)]
-        return self.larger[max(fitting, key=len)] if fitting else self.limit_bytes
+        return self.larger[max(fitting, key=len)] if fitting else self.limits
 
 
 class _Body:
