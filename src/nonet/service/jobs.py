@@ -17,7 +17,7 @@ from nonet.errors import NonetError
 from nonet.service.database import Database, now
 from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
-from nonet.service.limits import Limits
+from nonet.service.limits import Limits, Rate
 from nonet.service.records import PRIORITIES, Caller, Job, JobPicture, Place, Report
 from nonet.service.rows import job_of, new_id, request_hash, request_values, throw_away
 from nonet.service.settings import Settings
@@ -28,6 +28,7 @@ __all__ = ["Caller", "Job", "JobPicture", "Jobs", "Place", "Report"]
 
 _VIEW_SECONDS = 0.2
 """A picture of the line is not taken more often than this."""
+_TOLD_MAX = 10_000
 _VIEW_OLD_SECONDS = 1.0
 """Nor is it older: other servers change the line too."""
 
@@ -67,6 +68,7 @@ class Jobs(Sharing):
         self.progress: dict[str, float] = {}
         self.watchers = Watchers()
         self.closed = ""
+        self._told: dict[str, float] = {}
         self._limits = Limits(settings)
         self._version = 0
         self._view: _View | None = None
@@ -144,6 +146,8 @@ class Jobs(Sharing):
                 return Place(0, 0.0, len(view.places))
         end = view.ends.get(id)
         eta = None if end is None else max(0.0, end - (time.monotonic() - view.taken))
+        if end is not None and id in view.places and len(self._told) < _TOLD_MAX:
+            self._told.setdefault(id, view.taken + end)
         return Place(view.places.get(id, 0), eta, len(view.places))
 
     def places(self) -> dict[str, Place]:
@@ -154,6 +158,15 @@ class Jobs(Sharing):
             id: Place(place, max(0.0, view.ends[id] - age) if id in view.ends else None, len(view.places))
             for id, place in view.places.items()
         }
+
+    def eta_error(self, id: str) -> float | None:
+        """Seconds by which a job that ends now is later than was told first; None if nothing was told."""
+        told = self._told.pop(id, None)
+        return None if told is None else time.monotonic() - told
+
+    def forget_told(self, id: str) -> None:
+        """A job ended in another way than drawn."""
+        self._told.pop(id, None)
 
     def cancel(self, id: str, caller: Caller | None) -> Job:
         """Stop a job; one that is over stays as it is.
@@ -190,6 +203,10 @@ class Jobs(Sharing):
             raise NonetError("not_allowed", "Whoever runs this site lets no drawings be made from here.")
         if self._queued >= self.settings.queue_max:
             raise self._refused(self._full())
+
+    def rate(self, caller: Caller) -> Rate | None:
+        """How often a caller may still ask for drawings; None for any number."""
+        return self._limits.rate(caller)
 
     def ban(self, caller: str, reason: str = "") -> None:
         """Accept nothing more from a caller; their waiting jobs are cancelled."""
@@ -260,13 +277,9 @@ class Jobs(Sharing):
             key_hash=key_hash,
             request_hash=request_hash(request),
             created=now(),
-            attempt=0,
-            model="",
-            notes=[],
-            published=False,
-            hidden=False,
         )
         session.add(row)
+        # Its defaults are filled in when it is written.
         session.flush()
         return job_of(session, row)
 

@@ -68,6 +68,7 @@ class Job:
         published: its caller put it into the gallery.
         hidden: an admin took it out of sight.
         attempt: how often it has been begun; 0 while it waits for the first time.
+        losses: how often what drew it died.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Job:
     published: bool = False
     hidden: bool = False
     attempt: int = 0
+    losses: int = 0
 
     @property
     def over(self) -> bool:

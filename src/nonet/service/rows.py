@@ -91,4 +91,5 @@ def _job(row: DrawingRow, pictures: list[JobPicture]) -> Job:
         published=row.published,
         hidden=row.hidden,
         attempt=row.attempt,
+        losses=row.losses,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nonet.engine.request import DrawRequest
 from nonet.safety.policy import Policy, PromptRefusedError
+from nonet.safety.provenance.c2pa import Certificate
 from nonet.service.hub import Hub
 from nonet.service.jobs import Jobs
 from nonet.service.metrics import Metrics
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from nonet.service.callers import Callers
     from nonet.service.database import Database
     from nonet.service.dispatcher import Dispatcher
+    from nonet.service.line import Line
     from nonet.service.supervisor import Supervisor
+
+CLOSED = "The site takes no new drawings at present."
 
 
 @dataclass
@@ -36,10 +40,37 @@ class Services:
     policy: Policy
     metrics: Metrics
     callers: Callers
+    line: Line
+    certificate: Certificate | None = None
+    draining: bool = False
     pictures: Pictures = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pictures = Pictures(self.store)
+        self.pictures = Pictures(self.store, self.certificate)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a drawing asked for now would be drawn."""
+        return not self.draining and self.supervisor.ready
+
+    @property
+    def alive(self) -> bool:
+        """Whether the threads that draw are running."""
+        return self.supervisor.alive and self.dispatcher.alive
+
+    def read_state(self) -> None:
+        """Do as an admin said, on whichever server: paused or not, closed or not."""
+        self.dispatcher.paused = self.line.fact("paused") == "1"
+        if not self.draining:
+            self.jobs.closed = CLOSED if self.line.fact("closed") == "1" else ""
+        self.dispatcher.wake()
+
+    def set_state(self, *, paused: bool | None = None, closed: bool | None = None) -> None:
+        """Pause drawing, or close the line for new drawings, on all servers and over restarts."""
+        for name, value in (("paused", paused), ("closed", closed)):
+            if value is not None:
+                self.line.set_fact(name, "1" if value else "0")
+        self.read_state()
 
     def admit(self, request: DrawRequest) -> None:
         """Ask whether a drawing may be made at all: is there room, and does the policy allow it?

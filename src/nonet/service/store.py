@@ -135,6 +135,10 @@ class Store:
             path.unlink(missing_ok=True)
         return len(left)
 
+    def leftovers(self) -> int:
+        """How many files `clean` would remove."""
+        return len(list((self._local / _PARTS).iterdir())) if self._local is not None else 0
+
     def check(self) -> None:
         """Try whether the store can be written to.
 

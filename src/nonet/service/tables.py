@@ -54,7 +54,7 @@ class DrawingRow(Base):
     """An accepted drawing.
 
     `turn` is its place among the callers' turns, see docs/decisions/0014-the-queue.md; `attempt` rises each time it is
-    taken, so that a worker that lost it cannot end it; `key_hash` is the caller's idempotency key.
+    taken, so that a worker that lost it cannot end it; `losses` is how often what drew it died; `key_hash` is the caller's idempotency key.
     """
 
     __tablename__ = "drawings"
@@ -82,6 +82,7 @@ class DrawingRow(Base):
     ended: Mapped[datetime | None] = mapped_column(UtcTime)
     worker: Mapped[str | None] = mapped_column(String(32))
     attempt: Mapped[int] = mapped_column(Integer, default=0)
+    losses: Mapped[int] = mapped_column(Integer, default=0)
     model: Mapped[str] = mapped_column(String(200), default="")
     notes: Mapped[list[str]] = mapped_column(JSON, default=list)
     seconds: Mapped[float | None] = mapped_column(Float)

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("ended", _TIME, nullable=True),
         sa.Column("worker", sa.String(32), nullable=True),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("losses", sa.Integer(), nullable=False),
         sa.Column("model", sa.String(200), nullable=False),
         sa.Column("notes", sa.JSON(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=True),

@@ -1,0 +1,408 @@
+"""Takes drawings from the line to the engine and brings their pictures into the store and their ends into the rows.
+
+Several drawings are with the engine at a time. A job's messages are handled in their order by one of a few threads, so a
+slow store delays nobody else; whatever cannot be written now is tried again until it can, for the job is still held.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nonet.errors import NonetError
+from nonet.service import points
+from nonet.service.errors import OverloadedError
+from nonet.service.hub import Hub, drawn_data, final_of, place_data
+from nonet.service.jobs import Jobs
+from nonet.service.line import Failure, Held, Line
+from nonet.service.logs import get_logger
+from nonet.service.metrics import Metrics
+from nonet.service.records import Job, JobPicture
+from nonet.service.settings import Settings
+from nonet.service.store import Store
+from nonet.service.supervisor import Loss, Supervisor
+
+WRITERS = 4
+SUSPICIOUS_LOSSES = 2
+"""A job that was lost so often is drawn alone: if it kills what draws it, it takes nobody else along."""
+IDLE_SECONDS = 1.0
+HUNG: Failure = (
+    "model_failed",
+    "The model stopped answering while it drew this.",
+    "Try it again, with another seed or other words.",
+)
+_log = get_logger("dispatcher")
+
+
+@dataclass
+class _Drawing:
+    """What is known of a job that the engine has."""
+
+    job: Job
+    began: float
+    area: float
+    notes: list[str] = field(default_factory=list)
+    tokens: dict[int, int] = field(default_factory=dict)
+
+
+class Dispatcher:
+    """One server's work on the line; a `supervisor.Listener`.
+
+    Attributes:
+        paused: no drawing is begun; those in the line stay there.
+        supervisor: set by whoever puts the two together, before `start`.
+    """
+
+    supervisor: Supervisor
+
+    def __init__(
+        self, settings: Settings, line: Line, jobs: Jobs, store: Store, hub: Hub, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._line, self._jobs, self._store, self._hub, self._metrics = line, jobs, store, hub, metrics
+        self.paused = False
+        self._ending = False
+        self._wanted = threading.Event()
+        self._drawings: dict[Held, _Drawing] = {}
+        self._lock = threading.RLock()
+        self._suspects: set[str] = set()
+        self._alone: Job | None = None
+        self._crowd, self._area, self._area_at = 0, 0.0, time.monotonic()
+        self._mail: list[queue.SimpleQueue[Callable[[], None] | None]] = [
+            queue.SimpleQueue() for _ in range(WRITERS)
+        ]
+        self._threads = [
+            threading.Thread(target=self._write, args=(mail,), name=f"nonet-writer-{number}", daemon=True)
+            for number, mail in enumerate(self._mail)
+        ]
+        self._threads.append(threading.Thread(target=self._take, name="nonet-dispatcher", daemon=True))
+        jobs.watchers.submitted.append(lambda job: self._wanted.set())
+        jobs.watchers.cancelled.append(self.cancelled)
+
+    def start(self) -> None:
+        """Begin to take drawings."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its threads run."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def begin_ending(self) -> None:
+        """Take nothing more."""
+        self._ending = True
+        self._wanted.set()
+
+    def wake(self) -> None:
+        """Look at the line now."""
+        self._wanted.set()
+
+    def drawing(self) -> int:
+        """How many drawings are with the engine or being written."""
+        with self._lock:
+            return len(self._drawings)
+
+    def end(self, seconds: float) -> None:
+        """Take nothing more, give running drawings so long, and put the rest back into the line."""
+        self.begin_ending()
+        until = time.monotonic() + seconds
+        while self.drawing() and time.monotonic() < until:
+            time.sleep(0.05)
+        self.give_back_all()
+        for mail in self._mail:
+            mail.put(None)
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(5)
+
+    def give_back_all(self, *, lost: bool = False) -> None:
+        """Put everything that is with the engine back into the line."""
+        with self._lock:
+            left = list(self._drawings)
+        for held in left:
+            self.supervisor.cancel(held)
+            self._forget(held)
+            self._persist(lambda held=held: self._line.give_back(held, lost=lost))
+        self._jobs.changed()
+
+    def taken_away(self) -> None:
+        """This server was taken for dead: others have its drawings now."""
+        with self._lock:
+            left = list(self._drawings)
+        for held in left:
+            self.supervisor.cancel(held)
+            self._forget(held)
+
+    def cancelled(self, job: Job) -> None:
+        """A caller has cancelled a job."""
+        held = Held(job.id, job.attempt)
+        self.supervisor.cancel(held)
+        self._forget(held)
+        self._ended(job)
+
+    def put_back(self, jobs: Sequence[Job], reason: str) -> None:
+        """Tell the world of jobs whose worker died: they wait again, or failed for good."""
+        for job in jobs:
+            self._metrics.retaken.labels(reason).inc()
+            self._hub.again(job.id)
+            if job.over:
+                self._ended(job)
+        self._jobs.changed()
+        self._wanted.set()
+
+    # Taking
+
+    def _take(self) -> None:
+        while not self._ending:
+            try:
+                took = self._take_one()
+            except NonetError as error:
+                _log.warning("line unavailable", code=error.code)
+                took = False
+                self._wanted.wait(IDLE_SECONDS)
+            if not took:
+                self._wanted.wait(IDLE_SECONDS)
+                self._wanted.clear()
+
+    def _take_one(self) -> bool:
+        if self._ending or self.paused or not self.supervisor.ready:
+            return False
+        busy = len(self.supervisor.flying())
+        if self._alone is not None:
+            if busy:
+                return False
+            job, self._alone = self._alone, None
+            if not self._line.holds(Held(job.id, job.attempt)):
+                self._forget(Held(job.id, job.attempt))
+                return True
+            self._hand_over(job)
+            return True
+        if busy >= self._settings.drawings_together or self._drawn_alone():
+            return False
+        job = self._line.claim()
+        if job is None:
+            return False
+        points.reach("claimed")
+        self._jobs.changed()
+        self._remember(job)
+        if self._suspicious(job) and busy:
+            self._alone = job
+            return True
+        self._hand_over(job)
+        return True
+
+    def _suspicious(self, job: Job) -> bool:
+        return job.id in self._suspects or job.losses >= SUSPICIOUS_LOSSES
+
+    def _drawn_alone(self) -> bool:
+        with self._lock:
+            return any(self._suspicious(drawing.job) for drawing in self._drawings.values())
+
+    def _hand_over(self, job: Job) -> None:
+        held = Held(job.id, job.attempt)
+        self._metrics.wait.observe(max(0.0, ((job.started or job.created) - job.created).total_seconds()))
+        if not self.supervisor.draw(job):
+            # It died between the question and the answer.
+            self._forget(held)
+            self._persist(lambda: self._line.give_back(held, lost=False))
+            self._jobs.changed()
+
+    # What the engine says
+
+    def engine_said(self, held: Held, kind: str, values: Sequence[Any]) -> None:
+        """Hand a message to the job's thread."""
+        self._post(held, lambda: self._said(held, kind, values))
+        if kind in ("done", "failed"):
+            self._wanted.set()
+
+    def engine_lost(self, loss: Loss) -> None:
+        """Drawings whose engine is gone: those to blame fail, the others wait again."""
+        _log.warning("engine lost", reason=loss.reason, drawings=len(loss.held))
+        for held in loss.held:
+            self._post(held, lambda held=held: self._lost(held, loss))
+
+    def engine_changed(self) -> None:
+        """It became ready or is no longer."""
+        self._metrics.ready.set(self.supervisor.ready)
+        _log.info("engine", state=self.supervisor.state, model=self.supervisor.model)
+        self._wanted.set()
+
+    def _post(self, held: Held, work: Callable[[], None]) -> None:
+        self._mail[zlib.crc32(held.id.encode()) % WRITERS].put(work)
+
+    def _write(self, mail: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+        while (work := mail.get()) is not None:
+            try:
+                work()
+            except Exception:
+                _log.exception("a message could not be handled")
+
+    def _said(self, held: Held, kind: str, values: Sequence[Any]) -> None:
+        with self._lock:
+            drawing = self._drawings.get(held)
+        if drawing is None:
+            return
+        match kind, list(values):
+            case "started", [list(notes)]:
+                drawing.notes = [str(note) for note in notes]
+                model = self.supervisor.model
+                self._hub.publish(held.id, "started", {"notes": drawing.notes, "model": model})
+            case "progress", [list(done), int(total)]:
+                self._progress(held, drawing, done, total)
+            case "partial", [int(picture), str(webp)]:
+                self._hub.publish(held.id, "partial", {"picture": picture, "webp": webp})
+            case "drawn", [int(picture), bytes(png), int(seed), score, list(sources)]:
+                self._drawn(held, JobPicture(picture, self._store.key_of(png, ".png"), seed, score, sources), png)
+            case "done", [float(seconds)]:
+                self._done(held, drawing, seconds)
+            case "failed", [str(code), str(message), str(hint)]:
+                self._failed(held, (code, message, hint))
+
+    def _progress(self, held: Held, drawing: _Drawing, done: list[list[int]], total: int) -> None:
+        before = sum(drawing.tokens.values())
+        for picture, tokens in done:
+            drawing.tokens[picture] = tokens
+            self._hub.publish(held.id, "progress", {"picture": picture, "done": tokens, "total": total})
+        after = sum(drawing.tokens.values())
+        self._metrics.tokens.inc(max(0, after - before))
+        self._jobs.progress[held.id] = min(1.0, after / max(1, total * drawing.job.request.pictures))
+
+    def _drawn(self, held: Held, picture: JobPicture, png: bytes) -> None:
+        points.reach("first picture")
+        if not self._persist(lambda: self._line.add_picture(held, picture)):
+            self._lose(held)
+            return
+        points.reach("row written")
+        began = time.monotonic()
+        try:
+            self._store.put(png, ".png")
+        except NonetError as error:
+            self.supervisor.cancel(held)
+            self._failed(held, (error.code, error.message, error.hint))
+            return
+        points.reach("file written")
+        self._metrics.store_seconds.observe(time.monotonic() - began)
+        self._metrics.pictures.inc()
+        self._hub.publish(held.id, "drawn", drawn_data(held.id, picture.index, picture.seed))
+
+    def _done(self, held: Held, drawing: _Drawing, seconds: float) -> None:
+        points.reach("before the end")
+        model = self.supervisor.model
+        job = self._persist(
+            lambda: self._line.finish(held, seconds=seconds, model=model, notes=drawing.notes)
+        )
+        points.reach("ended")
+        crowd, took = self._crowd_since(drawing)
+        self._forget(held)
+        if job is None:
+            return
+        self._jobs.speed.observe(took, max(crowd, job.request.pictures))
+        self._metrics.seconds.observe(took)
+        error = self._jobs.eta_error(job.id)
+        if error is not None:
+            self._metrics.eta_error.observe(abs(error))
+            self._metrics.eta_bias.set(error)
+        self._ended(job)
+
+    def _failed(self, held: Held, failure: Failure) -> None:
+        job = self._persist(lambda: self._line.fail(held, failure))
+        self._forget(held)
+        if job is not None:
+            self._ended(job)
+        if failure[0] in ("model_failed", "internal"):
+            # Its other drawings may end well, but weights or memory may be damaged: a new process is safer.
+            self.supervisor.retire()
+
+    def _lost(self, held: Held, loss: Loss) -> None:
+        with self._lock:
+            if held not in self._drawings:
+                return
+        if loss.reason == "hung" and loss.blamed == held:
+            self._suspects.discard(held.id)
+            job = self._persist(lambda: self._line.fail(held, HUNG))
+        else:
+            if loss.reason == "hung" and loss.blamed is None:
+                # One of them did it. Each is drawn alone next time, and then it shows.
+                self._suspects.add(held.id)
+            lost = loss.reason != "stopped"
+            job = self._persist(lambda: self._line.give_back(held, lost=lost))
+        self._forget(held)
+        if job is not None and job.state == "failed" and loss.blamed == held:
+            self._ended(job)
+        elif job is not None:
+            self.put_back([job], loss.reason)
+
+    def _lose(self, held: Held) -> None:
+        """The job is no longer ours: cancelled, or taken by another server."""
+        self.supervisor.cancel(held)
+        self._forget(held)
+
+    def _ended(self, job: Job) -> None:
+        self._suspects.discard(job.id)
+        self._jobs.forget_told(job.id)
+        self._jobs.changed()
+        code = job.error[0] if job.error is not None else ""
+        self._metrics.ended.labels(job.state, code).inc()
+        self._hub.publish(job.id, *final_of(job))
+        _log.info("drawing ended", job=job.id, state=job.state, code=code, api=job.api, attempt=job.attempt)
+
+    def tell_places(self) -> None:
+        """Tell those who follow waiting drawings where they stand."""
+        followed = self._hub.followed()
+        if not followed:
+            return
+        places = self._jobs.places()
+        for id in followed:
+            if id in places:
+                self._hub.publish(id, "place", place_data(places[id]))
+
+    # Bookkeeping
+
+    def _remember(self, job: Job) -> None:
+        with self._lock:
+            self._count()
+            self._crowd += job.request.pictures
+            self._drawings[Held(job.id, job.attempt)] = _Drawing(job, time.monotonic(), self._area)
+            self._jobs.progress[job.id] = 0.0
+            self._metrics.drawing.set(len(self._drawings))
+
+    def _forget(self, held: Held) -> None:
+        with self._lock:
+            drawing = self._drawings.pop(held, None)
+            if drawing is not None:
+                self._count()
+                self._crowd -= drawing.job.request.pictures
+                self._jobs.progress.pop(held.id, None)
+            self._metrics.drawing.set(len(self._drawings))
+        self._wanted.set()
+
+    def _count(self) -> None:
+        clock = time.monotonic()
+        self._area += self._crowd * (clock - self._area_at)
+        self._area_at = clock
+
+    def _crowd_since(self, drawing: _Drawing) -> tuple[float, float]:
+        """Pictures that were drawn at a time since a drawing began, on average, and the seconds since then."""
+        with self._lock:
+            self._count()
+            took = max(1e-6, time.monotonic() - drawing.began)
+            return (self._area - drawing.area) / took, took
+
+    def _persist(self, work: Callable[[], Any]) -> Any:
+        """Do it, however long the database does not answer or has no room: the job stays held meanwhile."""
+        pause = 0.1
+        while True:
+            try:
+                return work()
+            except NonetError as error:
+                if not isinstance(error, OverloadedError) and error.code != "disk_full":
+                    raise
+                _log.warning("written later", code=error.code)
+                time.sleep(pause)
+                pause = min(2.0, pause * 2)
