@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from nonet import __version__
-from nonet.cli import data, draw, models, train, verify
+from nonet.cli import data, draw, models, serve, train, verify
 from nonet.errors import NonetError
 
 FAILED, INTERRUPTED = 2, 130
@@ -33,6 +33,8 @@ app.command("convert")(models.convert)
 app.command("train")(train.train)
 app.command("export")(train.export)
 app.command("evaluate")(train.evaluate)
+app.command("serve")(serve.serve)
+app.command("doctor")(serve.doctor)
 app.command("verify")(verify.verify)
 
 
