@@ -2,6 +2,7 @@
 import { remember } from "./history.js";
 import * as pans from "./pans.js";
 import { offer } from "./share.js";
+import * as start from "./start.js";
 import { load, surprise } from "./surprise.js";
 import { watch } from "./viewer.js";
 
@@ -45,8 +46,8 @@ async function send(fields, key) {
 async function draw(fields) {
   const mine = ++run;
   events?.close();
-  await pans.fetchFace();
-  pans.empty(fields.prompt.trim());
+  await start.keep();
+  pans.empty(fields.prompt.trim(), start.face());
   pans.mood("waiting");
   after.replaceChildren();
   say("Handing it in …");
@@ -59,6 +60,8 @@ async function draw(fields) {
       document.title = `${fields.prompt.trim()} – nine pictures by Nonet`;
       remember(body.id, fields.prompt.trim());
       studio.dataset.id = body.id;
+      after.replaceChildren(document.getElementById("working").content.cloneNode(true));
+      after.querySelector("form").action = `${body.page}/cancel`;
       follow(body.id, mine);
       return;
     }
@@ -72,23 +75,20 @@ async function draw(fields) {
 
 /** Too many are drawing: a countdown instead of an alert, then another try by itself. */
 async function waitOutside(code, again, tries, mine) {
-  const why = {
-    0: "The site does not answer.",
-    429: "That was a lot of drawings. Yours goes in by itself when it may.",
-  }[code] ?? "Every brush is busy. Yours goes in by itself.";
+  const why = { 0: "The site does not answer.", 429: "That was a lot of drawings." }[code] ?? "Every brush is busy.";
   const stop = document.createElement("button");
   stop.className = "small";
   stop.textContent = "Stop waiting";
-  stop.addEventListener("click", () => { run++; pans.mood("idle"); say("Not handed in."); after.replaceChildren(); });
+  stop.addEventListener("click", () => { run++; pans.mood("idle"); say("Not handed in."); after.replaceChildren(...start.ideas()); });
   after.replaceChildren(stop);
   // People who were sent away together should not come back together.
   const until = Date.now() + Math.min(again * 1000 * (1 + Math.random() * 0.2), 300_000);
   const clock = document.createElement("small");
-  say(why, `Try ${tries + 1} comes soon.`);
+  say(why, "Yours goes in by itself.");
   status.querySelector("small").replaceWith(clock);
   clock.setAttribute("aria-live", "off");
   while (mine === run && Date.now() < until) {
-    clock.textContent = `Try ${tries + 1} in ${Math.ceil((until - Date.now()) / 1000)} s`;
+    clock.textContent = `Yours goes in by itself: try ${tries + 1} in ${Math.ceil((until - Date.now()) / 1000)} s`;
     await moment(250);
   }
 }
@@ -96,6 +96,7 @@ async function waitOutside(code, again, tries, mine) {
 function refused({ message, hint }) {
   pans.mood("failed");
   say(message ?? "That did not work.", hint ?? "");
+  after.replaceChildren(...start.ideas());
   input.focus();
 }
 
@@ -230,7 +231,6 @@ document.addEventListener("visibilitychange", () => {
 });
 const isWorking = () => document.getElementById("tin").classList.contains("working");
 
-pans.keepFace();
 watch();
 load(studio.dataset.surprise).catch(() => {});
 if (studio.dataset.id) {

@@ -1,7 +1,6 @@
 // The paint box: nine pans with a face, which fill and become pictures. Nothing here moves the page's layout.
 const tin = document.getElementById("tin");
 const list = document.getElementById("pans");
-let blank = null;
 let prompt = "";
 
 const pan = (index) => list.children[index];
@@ -22,24 +21,10 @@ export function caption(text, plate = "") {
 }
 
 /** Empty pans for a new drawing of nine. */
-export function empty(text) {
-  if (blank) list.replaceChildren(...blank.map((one) => one.cloneNode(true)));
+export function empty(text, face) {
+  list.replaceChildren(...face);
   list.dataset.columns = 3;
   caption(text);
-}
-
-/** The face as the server sends it with an empty box; kept to be shown again. */
-export function keepFace() {
-  if (!list.querySelector("a, .withheld") && list.children.length === 9) {
-    blank = [...list.children].map((one) => one.cloneNode(true));
-  }
-}
-
-export async function fetchFace() {
-  keepFace();
-  if (blank) return;
-  const page = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html");
-  blank = [...page.getElementById("pans").children].map((one) => document.importNode(one, true));
 }
 
 export function progress(index, share) {
