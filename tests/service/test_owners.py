@@ -12,9 +12,9 @@ from nonet.engine.request import DrawRequest
 from nonet.service import owners
 from nonet.service.callers import Callers
 from nonet.service.records import Caller, Job
-from nonet.service.settings import Settings
+from nonet.service.settings import read_settings
 
-CALLERS = Callers(Settings(), b"salt")
+CALLERS = Callers(read_settings(), b"salt")
 JOB = Job(
     id="a" * 22,
     state="drawn",
@@ -36,7 +36,7 @@ def test_the_token_opens_its_own_drawing_only() -> None:
     cookie = f"{owners.COOKIE}={owners.token(CALLERS, JOB.id)}"
     assert owners.owns(request(cookie), CALLERS, JOB, STRANGER)
     assert not owners.owns(request(cookie), CALLERS, replace(JOB, id="b" * 22), STRANGER)
-    assert not owners.owns(request(cookie), Callers(Settings(), b"other"), JOB, STRANGER)
+    assert not owners.owns(request(cookie), Callers(read_settings(), b"other"), JOB, STRANGER)
     assert not owners.owns(request(f"{owners.COOKIE}=é"), CALLERS, JOB, STRANGER)
     assert not owners.owns(request(), CALLERS, JOB, STRANGER)
 
