@@ -18,7 +18,7 @@ from torch import Tensor
 import forged
 import nonet
 from forged import GOLDEN, Tree, dalle_folder, edit_json
-from nonet.checkpoints import Model
+from nonet.checkpoints import Model, loader
 from nonet.errors import NonetError
 
 EXPECTED = np.load(GOLDEN / "expected.npz")
@@ -93,14 +93,32 @@ def test_shards_with_an_index(tmp_path: Path) -> None:
 def test_weights_in_another_type(tmp_path: Path, dtype: str | torch.dtype, tolerance: float) -> None:
     model = nonet.load(GOLDEN / "dalle", dtype=dtype)
     assert str(model.dtype).endswith(str(dtype).removeprefix("torch."))
-    assert model.codec.quantize.embedding.weight.dtype == model.dtype
+    assert model.codec.quantize.embedding.weight.dtype == torch.float32
     torch.testing.assert_close(logits(model), WANTED, atol=tolerance, rtol=0)
-    both = nonet.load(GOLDEN / "dalle", dtype=dtype, codec_dtype="float32")
-    assert both.codec.quantize.embedding.weight.dtype == torch.float32
+    both = nonet.load(GOLDEN / "dalle", dtype=dtype, codec_dtype=dtype)
+    assert both.codec.quantize.embedding.weight.dtype == model.dtype
 
 
 def test_a_small_model_is_computed_in_float32_where_nothing_is_said() -> None:
     assert nonet.load(GOLDEN / "dalle", device="cpu").dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("able", "dtype"),
+    [
+        ({"avx512_bf16": True, "avx512_fp16": True}, torch.float16),
+        ({"avx512_bf16": True, "avx512_fp16": False}, torch.bfloat16),
+        ({"avx2": True}, torch.float32),
+    ],
+)
+def test_a_large_model_is_computed_in_what_the_processor_can(
+    able: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    monkeypatch.setattr(loader, "_SMALL_BYTES", 0)
+    model = nonet.load(GOLDEN / "dalle", device="cpu")
+    assert model.dtype == dtype
+    assert model.codec.post_quant_conv.weight.dtype == torch.float32
 
 
 def test_what_a_loaded_model_says_of_itself(tmp_path: Path) -> None:
