@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from nonet import __version__
 from nonet.service.openapi import describe
 from nonet.service.surroundings import surround
+from nonet.service.views import error_page
 
 if TYPE_CHECKING:
     from nonet.service.services import Services
@@ -27,6 +28,7 @@ def create_app(services: Services) -> FastAPI:
     # Without the framework's pages of documentation, whose script comes from another site.
     app = FastAPI(title="Nonet", version=__version__, docs_url=None, redoc_url=None)
     app.state.services = services
+    app.state.html_error = error_page
     for name in ROUTERS:
         module = f"nonet.service.routes.{name}"
         if find_spec(module) is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
+from nonet.safety.provenance import c2pa
 from nonet.safety.provenance.metadata import PictureMeta, encode
 from nonet.service import sharecard
 from nonet.service.records import Job
@@ -78,7 +79,9 @@ def _file(services: Services, job: Job, image: Image.Image, format: str) -> byte
         model=job.model,
         seed=job.request.seed,
     )
-    return encode(image, meta, format="jpeg" if format == "jpg" else format, quality=86)
+    name = "jpeg" if format == "jpg" else format
+    data = encode(image, meta, format=name, quality=86)
+    return data if services.certificate is None else c2pa.sign(data, name, meta, services.certificate)
 
 
 def _made(job: Job, kind: str, make: Callable[[], bytes]) -> bytes:
