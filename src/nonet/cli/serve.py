@@ -62,9 +62,7 @@ def serve(
 
 def doctor(
     data: Data = None,
-    database: Annotated[
-        str | None, typer.Option(help="As for nonet serve.", show_default=False)
-    ] = None,
+    database: Annotated[str | None, typer.Option(help="As for nonet serve.", show_default=False)] = None,
     store: Annotated[str | None, typer.Option(help="As for nonet serve.", show_default=False)] = None,
     mend: Annotated[bool, typer.Option("--mend", help="Mend what can be mended.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from nonet import __version__
+from nonet.service.logs import RequestLog
 from nonet.service.openapi import describe
 from nonet.service.surroundings import surround
 from nonet.service.views import error_page
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 
 # In this order: a page that takes everything comes after what is more exact.
 ROUTERS = (
-    "ops", "admin", "native", "sse", "openai", "dallemini", "craiyon", "pictures", "verify", "reports", "gallery",
+    "ops",
+    "admin",
+    "native",
+    "sse",
+    "openai",
+    "dallemini",
+    "craiyon",
+    "pictures",
+    "verify",
+    "reports",
+    "gallery",
     "pages",
 )
 
@@ -28,7 +39,6 @@ def create_app(services: Services) -> FastAPI:
     # Without the framework's pages of documentation, whose script comes from another site.
     app = FastAPI(title="Nonet", version=__version__, docs_url=None, redoc_url=None)
     app.state.services = services
-    app.state.html_error = error_page
     for name in ROUTERS:
         module = f"nonet.service.routes.{name}"
         if find_spec(module) is not None:
@@ -36,5 +46,7 @@ def create_app(services: Services) -> FastAPI:
             if router is not None:
                 app.include_router(router)
     describe(app)
+    app.state.html_error = error_page
     surround(app, services)
+    app.add_middleware(RequestLog, metrics=services.metrics)
     return app

@@ -67,7 +67,9 @@ class Callers:
                 return Caller(f"key:{found.name}", "key", found.priority)
             # A site without keys takes no notice: many clients send a key whether one is wanted or not.
             if self._keys:
-                raise NonetError("key_unknown", "This API key is not known here.", "Send a valid one, or none.")
+                raise NonetError(
+                    "key_unknown", "This API key is not known here.", "Send a valid one, or none."
+                )
         return Caller(self.hashed(self.address(request)), "anonymous")
 
     def is_admin(self, request: Request) -> bool:
@@ -125,7 +127,9 @@ def _read_key(text: str) -> ApiKey:
     if priority not in PRIORITIES:
         secret, priority = rest, "normal"
     if not name or not secret:
-        raise NonetError("config_invalid", "An entry of api_keys is no name:key.", "Write name:key or name:key:low.")
+        raise NonetError(
+            "config_invalid", "An entry of api_keys is no name:key.", "Write name:key or name:key:low."
+        )
     try:
         digest = bytes.fromhex(secret.removeprefix(_SHA)) if secret.startswith(_SHA) else b""
     except ValueError:

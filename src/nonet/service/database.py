@@ -40,7 +40,9 @@ class Database:
         try:
             parsed = make_url(url)
         except ArgumentError:
-            raise NonetError("config_invalid", "database is no SQLAlchemy URL.", "See docs/operate.md.") from None
+            raise NonetError(
+                "config_invalid", "database is no SQLAlchemy URL.", "See docs/operate.md."
+            ) from None
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         self.sqlite = parsed.get_backend_name() == "sqlite"

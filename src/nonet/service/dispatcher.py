@@ -1,7 +1,7 @@
 """Takes drawings from the line to the engine and brings their pictures into the store and their ends into the rows.
 
-Several drawings are with the engine at a time. A job's messages are handled in their order by one of a few threads, so a
-slow store delays nobody else; whatever cannot be written now is tried again until it can, for the job is still held.
+Several drawings are with the engine at a time. A job's messages are handled in their order by one of a few threads, so
+a slow store delays nobody else; whatever cannot be written now is tried again until it can: the job is still held.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from nonet.errors import NonetError
@@ -128,7 +129,7 @@ class Dispatcher:
         for held in left:
             self.supervisor.cancel(held)
             self._forget(held)
-            self._persist(lambda held=held: self._line.give_back(held, lost=lost))
+            self._persist(partial(self._line.give_back, held, lost=lost))
         self._jobs.changed()
 
     def taken_away(self) -> None:
@@ -185,16 +186,16 @@ class Dispatcher:
             return True
         if busy >= self._settings.drawings_together or self._drawn_alone():
             return False
-        job = self._line.claim()
-        if job is None:
+        claimed = self._line.claim()
+        if claimed is None:
             return False
         points.reach("claimed")
         self._jobs.changed()
-        self._remember(job)
-        if self._suspicious(job) and busy:
-            self._alone = job
-            return True
-        self._hand_over(job)
+        self._remember(claimed)
+        if self._suspicious(claimed) and busy:
+            self._alone = claimed
+        else:
+            self._hand_over(claimed)
         return True
 
     def _suspicious(self, job: Job) -> bool:
@@ -225,7 +226,7 @@ class Dispatcher:
         """Drawings whose engine is gone: those to blame fail, the others wait again."""
         _log.warning("engine lost", reason=loss.reason, drawings=len(loss.held))
         for held in loss.held:
-            self._post(held, lambda held=held: self._lost(held, loss))
+            self._post(held, partial(self._lost, held, loss))
 
     def engine_changed(self) -> None:
         """It became ready or is no longer."""
@@ -258,7 +259,9 @@ class Dispatcher:
             case "partial", [int(picture), str(webp)]:
                 self._hub.publish(held.id, "partial", {"picture": picture, "webp": webp})
             case "drawn", [int(picture), bytes(png), int(seed), score, list(sources)]:
-                self._drawn(held, JobPicture(picture, self._store.key_of(png, ".png"), seed, score, sources), png)
+                self._drawn(
+                    held, JobPicture(picture, self._store.key_of(png, ".png"), seed, score, sources), png
+                )
             case "done", [float(seconds)]:
                 self._done(held, drawing, seconds)
             case "failed", [str(code), str(message), str(hint)]:

@@ -214,7 +214,9 @@ def main(arguments: list[str]) -> int:
         server.load()
     except Exception as error:
         code, hint = (error.code, error.hint) if isinstance(error, NonetError) else ("model_failed", "")
-        message = error.message if isinstance(error, NonetError) else f"The model cannot be loaded: {error!r}."
+        message = (
+            error.message if isinstance(error, NonetError) else f"The model cannot be loaded: {error!r}."
+        )
         server.send("unloadable", code, message, hint)
         return 3
     server.beat()

@@ -43,7 +43,9 @@ class OverloadedError(NonetError):
         retry_after: seconds after which to ask again.
     """
 
-    def __init__(self, code: str, message: str, hint: str = "", *, retry_after: float = RETRY_SECONDS) -> None:
+    def __init__(
+        self, code: str, message: str, hint: str = "", *, retry_after: float = RETRY_SECONDS
+    ) -> None:
         super().__init__(code, message, hint)
         self.retry_after = retry_after
 

@@ -90,7 +90,9 @@ class Jobs(Sharing):
             NonetError: `queue_full`, `rate_limited` or `unavailable` (these are `OverloadedError`s), `not_allowed`,
                 `setting_invalid`, `key_reused`, `disk_full`.
         """
-        key_hash = hashlib.sha256(f"{caller.id}\0{key}".encode("utf-8", "replace")).hexdigest() if key else None
+        key_hash = (
+            hashlib.sha256(f"{caller.id}\0{key}".encode("utf-8", "replace")).hexdigest() if key else None
+        )
         if key_hash is not None:
             with self._database.read() as session:
                 found = self._by_key(session, key_hash, request)
@@ -229,7 +231,9 @@ class Jobs(Sharing):
     def banned(self) -> list[tuple[str, str]]:
         """Callers who may not draw, and why."""
         with self._database.read() as session:
-            return [(row.caller, row.reason) for row in session.scalars(select(BanRow).order_by(BanRow.created))]
+            return [
+                (row.caller, row.reason) for row in session.scalars(select(BanRow).order_by(BanRow.created))
+            ]
 
     def queued(self) -> int:
         """How many wait, as last counted."""
@@ -287,7 +291,9 @@ class Jobs(Sharing):
     def _next_turn(session: Session, caller: str, priority: int) -> int:
         """One after the caller's last turn in the line, and after the turn that is being drawn."""
         turns = select(func.max(DrawingRow.turn)).where(DrawingRow.priority == priority)
-        mine = session.scalar(turns.where(DrawingRow.caller == caller, DrawingRow.state.in_(("queued", "drawing"))))
+        mine = session.scalar(
+            turns.where(DrawingRow.caller == caller, DrawingRow.state.in_(("queued", "drawing")))
+        )
         current = session.scalar(turns.where(DrawingRow.state == "drawing"))
         if current is None:
             first = select(func.min(DrawingRow.turn)).where(DrawingRow.priority == priority)
@@ -365,7 +371,9 @@ class Jobs(Sharing):
         with self._database.read() as session:
             waiting = [
                 (id, pictures)
-                for id, pictures in session.execute(columns.where(DrawingRow.state == "queued").order_by(*order))
+                for id, pictures in session.execute(
+                    columns.where(DrawingRow.state == "queued").order_by(*order)
+                )
             ]
             running = [
                 Running(id, pictures, self.progress.get(id, 0.0))

@@ -30,7 +30,11 @@ LOST: Failure = (
     "What draws has stopped in the middle of this drawing each time it was tried.",
     "Try it with another seed or other words.",
 )
-EXPIRED: Failure = ("expired", "The drawing waited too long to be drawn.", "Ask for it again when less is going on.")
+EXPIRED: Failure = (
+    "expired",
+    "The drawing waited too long to be drawn.",
+    "Ask for it again when less is going on.",
+)
 _SWEEP = 200
 
 
@@ -229,11 +233,13 @@ class Line:
         """
         query = select(TrashRow.number, TrashRow.key).order_by(TrashRow.number).limit(_SWEEP)
         with self._database.read() as session:
-            found = {number: key for number, key in session.execute(query)}
+            found = {row.number: row.key for row in session.execute(query)}
         clock = time.monotonic()
         self._trash = {number: self._trash.get(number, clock) for number in found}
         ripe = [number for number, seen in self._trash.items() if clock - seen >= after_seconds]
-        removed = sum(store.delete_unless(key, partial(self._needed, key)) for key in {found[n] for n in ripe})
+        removed = sum(
+            store.delete_unless(key, partial(self._needed, key)) for key in {found[n] for n in ripe}
+        )
         if ripe:
             with self._database.write() as session:
                 session.execute(delete(TrashRow).where(TrashRow.number.in_(ripe)))

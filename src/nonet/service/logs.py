@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 import sys
 import time
 from typing import Any
@@ -15,8 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nonet.service.metrics import Metrics
 
 _PRIVATE = frozenset({"prompt", "negative_prompt", "negative", "body", "query"})
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_HEADER = b"x-request-id"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 Values = structlog.typing.EventDict
 
 
@@ -52,7 +49,11 @@ def set_up(level: str, *, prompts: bool = False, stream: Any = None) -> logging.
     ]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.processors.format_exc_info],
+            foreign_pre_chain=[
+                *shared,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.format_exc_info,
+            ],
             processors=[
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -78,7 +79,7 @@ def without_private(logger: Any, method: str, values: Values) -> Values:
 
 
 class RequestLog:
-    """ASGI middleware: gives each request an id, measures it, writes one line about it, and hides faults.
+    """ASGI middleware, the outermost: measures each request and writes one line about it.
 
     Args:
         app: what it surrounds.
@@ -95,34 +96,34 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = dict(scope["headers"]).get(_HEADER, b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
+        # Made here, so that what stands inside can write into it and we can read it.
+        state = scope.setdefault("state", {})
         began = time.perf_counter()
-        status = 500
-        first = 0.0
+        status, first, streamed = 500, 0.0, False
 
-        async def send_with_id(message: Message) -> None:
-            nonlocal status, first
+        async def watched(message: Message) -> None:
+            nonlocal status, first, streamed
             if message["type"] == "http.response.start":
                 status, first = message["status"], time.perf_counter() - began
-                message["headers"] = [*message.get("headers", []), (_HEADER, request_id.encode())]
+                kinds = [
+                    value for name, value in message.get("headers", []) if name.lower() == b"content-type"
+                ]
+                streamed = any(kind.startswith(b"text/event-stream") for kind in kinds)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request=request_id):
-            try:
-                await self._app(scope, receive, send_with_id)
-            finally:
-                seconds = time.perf_counter() - began
-                route = getattr(scope.get("route"), "path", "none")
-                streamed = str(route).endswith("/events")
-                self._metrics.http.labels(scope["method"], route, str(status)).observe(
-                    first if streamed else seconds
-                )
-                self._log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    milliseconds=round(1000 * seconds, 1),
-                )
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            seconds = time.perf_counter() - began
+            # Templates of routes only: what people make up must not become a new time series each.
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.http.labels(method, route, str(status)).observe(first if streamed else seconds)
+            self._log.info(
+                "request",
+                request_id=state.get("request_id", ""),
+                method=method,
+                path=scope["path"],
+                status=status,
+                milliseconds=round(1000 * seconds, 1),
+            )

@@ -35,7 +35,9 @@ class Metrics:
         self.engine_ends = Counter("nonet_engine_ends", "Engines that ended.", ["reason"], registry=registry)
         self.engine_rows = Gauge("nonet_batch_rows", "Rows in the engine's batch.", registry=registry)
         self.occupancy = Gauge(
-            "nonet_batch_occupancy", "Rows in the engine's batch over the most there may be.", registry=registry
+            "nonet_batch_occupancy",
+            "Rows in the engine's batch over the most there may be.",
+            registry=registry,
         )
         self.wait = Histogram(
             "nonet_wait_seconds", "From accepted to begun.", buckets=_SECONDS, registry=registry
@@ -50,7 +52,9 @@ class Metrics:
             registry=registry,
         )
         self.eta_bias = Gauge(
-            "nonet_eta_bias_seconds", "The last such error with its sign: above 0 it took longer.", registry=registry
+            "nonet_eta_bias_seconds",
+            "The last such error with its sign: above 0 it took longer.",
+            registry=registry,
         )
         self.http = Histogram(
             "nonet_http_seconds",

@@ -26,21 +26,19 @@ QUALITY = 90
 class Pictures:
     """Files of drawings; thread-safe.
 
-    Args:
+    Attributes:
         store: where the PNG files lie.
         certificate: what other formats are signed with; the PNG files were signed when they were made.
     """
 
     def __init__(self, store: Store, certificate: c2pa.Certificate | None = None) -> None:
         self._store = store
-        self._certificate = certificate
+        self.certificate = certificate
         self._made: OrderedDict[tuple[str, ...], bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def picture(
-        self, job: Job, index: int, format: str, *, quality: int = QUALITY, scale: int = 1
-    ) -> bytes:
+    def picture(self, job: Job, index: int, format: str, *, quality: int = QUALITY, scale: int = 1) -> bytes:
         """One picture as a file.
 
         Args:
@@ -105,9 +103,9 @@ class Pictures:
         return self._signed(encode(pixels, meta, format=name, quality=quality), name, meta)
 
     def _signed(self, data: bytes, name: str, meta: PictureMeta) -> bytes:
-        if self._certificate is None:
+        if self.certificate is None:
             return data
-        return c2pa.sign(data, name, meta, self._certificate)
+        return c2pa.sign(data, name, meta, self.certificate)
 
     def _kept(self, key: tuple[str, ...], make: Callable[[], bytes]) -> bytes:
         with self._lock:

@@ -18,6 +18,7 @@ from nonet.errors import NonetError
 from nonet.service.app import create_app
 from nonet.service.logs import get_logger
 from nonet.service.metrics import Metrics
+from nonet.service.patience import protocol_class
 from nonet.service.settings import Settings
 from nonet.service.site import Site
 
@@ -128,6 +129,7 @@ def serve(settings: Settings, *, announce: Callable[[str], None] = lambda addres
         raise
     config = uvicorn.Config(
         app_of(site),
+        http=protocol_class(),
         log_config=None,
         access_log=False,
         server_header=False,

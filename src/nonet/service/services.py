@@ -81,9 +81,7 @@ class Services:
         # Without the database and before the policy's work: under load this is the answer that most get.
         self.jobs.check_open()
         try:
-            self.policy.require(
-                request.prompt, negative=request.negative_prompt, level=self.settings.safety
-            )
+            self.policy.require(request.prompt, negative=request.negative_prompt, level=self.settings.safety)
         except PromptRefusedError as error:
             self.metrics.refusals.labels(error.category).inc()
             raise

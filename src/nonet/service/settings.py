@@ -33,18 +33,28 @@ class Settings(BaseSettings):
     )
     data: Path = Field(Path("nonet-data"), description="Folder for the database, pictures and keys.")
     database: str = Field("", description="SQLAlchemy URL. Default: SQLite in the data folder.")
-    store: str = Field("", description="fsspec URL for pictures, such as s3://bucket/nonet. Default: the data folder.")
+    store: str = Field(
+        "", description="fsspec URL for pictures, such as s3://bucket/nonet. Default: the data folder."
+    )
     model: str = Field("doodle", description="A model's name, folder or Hub id.")
     low_memory: bool = Field(False, description="Turn tokens into pixels one picture at a time.")
     drawings_together: int = Field(8, ge=1, le=64, description="Drawings that the engine works on at a time.")
     pictures_max: int = Field(9, ge=1, le=64, description="Most pictures of one drawing.")
     candidates_max: int = Field(0, ge=0, le=256, description="Most candidates of one drawing; 0 for none.")
-    safety: Literal["strict", "standard", "off"] = Field("strict", description="How careful the prompt policy is.")
-    policy: Path | None = Field(None, description="A list of entries refused or allowed besides the shipped ones.")
-    queue_max: int = Field(200, ge=1, le=100_000, description="Drawings that may wait; beyond it: queue_full.")
+    safety: Literal["strict", "standard", "off"] = Field(
+        "strict", description="How careful the prompt policy is."
+    )
+    policy: Path | None = Field(
+        None, description="A list of entries refused or allowed besides the shipped ones."
+    )
+    queue_max: int = Field(
+        200, ge=1, le=100_000, description="Drawings that may wait; beyond it: queue_full."
+    )
     queue_seconds: float = Field(3600, gt=0, description="A drawing that has waited so long expires.")
     caller_queue_max: int = Field(20, ge=1, description="Drawings that one caller may have waiting.")
-    rate_anonymous: str = Field("30/minute;600/day", description="Drawings that a caller without a key may ask for.")
+    rate_anonymous: str = Field(
+        "30/minute;600/day", description="Drawings that a caller without a key may ask for."
+    )
     rate_key: str = Field("600/minute", description="Drawings that a caller with a key may ask for.")
     api_keys: list[SecretStr] = Field(
         [], description="name:key or name:key:high|normal|low; sha256=<hex> may stand for the key."
@@ -52,12 +62,20 @@ class Settings(BaseSettings):
     cors_origins: list[str] = Field(
         [], description="Other sites whose pages may use the APIs, without cookies or keys; * for all."
     )
-    admin_token: SecretStr = Field(SecretStr(""), description="Opens /admin; without one there is no such page.")
-    retention_days: float = Field(30, gt=0, description="Unpublished drawings are deleted after so many days.")
+    admin_token: SecretStr = Field(
+        SecretStr(""), description="Opens /admin; without one there is no such page."
+    )
+    retention_days: float = Field(
+        30, gt=0, description="Unpublished drawings are deleted after so many days."
+    )
     attempts: int = Field(5, ge=1, description="Times a drawing is begun when what draws it keeps dying.")
-    lease_seconds: float = Field(15, gt=0, description="A server that has been silent so long is taken for dead.")
+    lease_seconds: float = Field(
+        15, gt=0, description="A server that has been silent so long is taken for dead."
+    )
     heartbeat_seconds: float = Field(3, gt=0, description="How often a server says that it lives.")
-    hang_seconds: float = Field(60, gt=0, description="An engine silent for so long while it draws is replaced.")
+    hang_seconds: float = Field(
+        60, gt=0, description="An engine silent for so long while it draws is replaced."
+    )
     load_seconds: float = Field(600, gt=0, description="An engine that takes longer to load is replaced.")
     drain_seconds: float = Field(60, ge=0, description="Time for running drawings to end after SIGTERM.")
     invisible_mark: bool = Field(True, description="Put the invisible mark into pictures.")
@@ -65,7 +83,9 @@ class Settings(BaseSettings):
     sign: Literal["auto", "always", "never"] = Field(
         "auto", description="Sign pictures (C2PA); auto does so where nonet[provenance] is installed."
     )
-    certificate: Path | None = Field(None, description="PEM chain to sign with. Default: a local one is made.")
+    certificate: Path | None = Field(
+        None, description="PEM chain to sign with. Default: a local one is made."
+    )
     certificate_key: Path | None = Field(None, description="PEM key of the certificate.")
     prompt_in_files: bool = Field(True, description="Write the prompt into the picture files.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
@@ -117,9 +137,14 @@ def read_settings(**options: Any) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in one['loc']) or 'settings'}: {one['msg']}" for one in error.errors()
+            f"{'.'.join(str(part) for part in one['loc']) or 'settings'}: {one['msg']}"
+            for one in error.errors()
         )
-        raise NonetError("config_invalid", f"The settings are wrong: {problems}.", "See docs/operate.md.") from None
+        raise NonetError(
+            "config_invalid", f"The settings are wrong: {problems}.", "See docs/operate.md."
+        ) from None
     except (tomllib.TOMLDecodeError, ValueError) as error:
         # pydantic-settings has its own error for an environment value that is no JSON.
-        raise NonetError("config_invalid", f"The settings cannot be read: {error}.", "See docs/operate.md.") from None
+        raise NonetError(
+            "config_invalid", f"The settings cannot be read: {error}.", "See docs/operate.md."
+        ) from None

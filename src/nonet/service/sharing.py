@@ -140,7 +140,9 @@ class Sharing:
             if published and row.hidden:
                 raise not_found()
             if published and row.state != "drawn":
-                raise NonetError("setting_invalid", "Only a finished drawing can be published.", "Wait for it.")
+                raise NonetError(
+                    "setting_invalid", "Only a finished drawing can be published.", "Wait for it."
+                )
             row.published = published
             session.flush()
             return job_of(session, row)

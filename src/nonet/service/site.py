@@ -107,7 +107,15 @@ class Site:
         parts.supervisor.start()
         parts.dispatcher.start()
         self._watch.start()
+        # The first prompt would wait for the lists and the text encoder to be read.
+        threading.Thread(target=self._warm_up, name="nonet-warm-up", daemon=True).start()
         _log.info("started", taken_up=len(back), queued=parts.jobs.queued())
+
+    def _warm_up(self) -> None:
+        try:
+            self.services.policy.check("an apple", level=self.settings.safety)
+        except NonetError as error:
+            _log.warning("policy", code=error.code)
 
     def close_doors(self) -> None:
         """Accept nothing and begin nothing from here on."""

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
@@ -21,8 +22,8 @@ import msgpack
 
 from nonet.service.finishing import finishing_of
 from nonet.service.line import Held
-from nonet.service.rows import request_values
 from nonet.service.records import Job
+from nonet.service.rows import request_values
 from nonet.service.settings import Settings
 
 WAITS = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
@@ -236,10 +237,9 @@ class Supervisor:
             "path": [entry for entry in sys.path if entry] if self._settings.engine else [],
             "finishing": finishing_of(self._settings),
         }
-        try:
+        # If it is dead already, that is seen in a moment.
+        with suppress(OSError):
             connection.send_bytes(msgpack.packb(config))
-        except OSError:
-            pass  # it is dead already, which is seen in a moment
         return connection, process
 
     def _watch(self, connection: Connection) -> tuple[str, Held | None]:
@@ -317,5 +317,3 @@ class Supervisor:
             return True, next(iter(heard)) if len(heard) == 1 else None
         still = [held for held, seconds in heard.items() if seconds > _STILL_FACTOR * limit]
         return bool(still), still[0] if len(still) == 1 else None
-
-

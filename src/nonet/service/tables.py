@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     String,
     Text,
     TypeDecorator,
@@ -54,7 +53,8 @@ class DrawingRow(Base):
     """An accepted drawing.
 
     `turn` is its place among the callers' turns, see docs/decisions/0014-the-queue.md; `attempt` rises each time it is
-    taken, so that a worker that lost it cannot end it; `losses` is how often what drew it died; `key_hash` is the caller's idempotency key.
+    taken, so that a worker that lost it cannot end it; `losses` is how often what drew it died; `key_hash` is the
+    caller's idempotency key.
     """
 
     __tablename__ = "drawings"
