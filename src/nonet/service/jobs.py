@@ -19,7 +19,7 @@ from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
 from nonet.service.limits import Limits, Rate
 from nonet.service.records import PRIORITIES, Caller, Job, JobPicture, Place, Report
-from nonet.service.rows import job_of, new_id, request_hash, request_values, throw_away
+from nonet.service.rows import job_of, last_turn, new_id, request_hash, request_values, throw_away
 from nonet.service.settings import Settings
 from nonet.service.sharing import Sharing
 from nonet.service.tables import BanRow, DrawingRow
@@ -289,16 +289,11 @@ class Jobs(Sharing):
 
     @staticmethod
     def _next_turn(session: Session, caller: str, priority: int) -> int:
-        """One after the caller's last turn in the line, and after the turn that is being drawn."""
+        """One after the caller's last turn in the line, and after the turn that was taken last."""
         turns = select(func.max(DrawingRow.turn)).where(DrawingRow.priority == priority)
-        mine = session.scalar(
-            turns.where(DrawingRow.caller == caller, DrawingRow.state.in_(("queued", "drawing")))
-        )
-        current = session.scalar(turns.where(DrawingRow.state == "drawing"))
-        if current is None:
-            first = select(func.min(DrawingRow.turn)).where(DrawingRow.priority == priority)
-            current = (session.scalar(first.where(DrawingRow.state == "queued")) or 1) - 1
-        return max(mine or 0, current) + 1
+        line = DrawingRow.state.in_(("queued", "drawing"))
+        mine = session.scalar(turns.where(DrawingRow.caller == caller, line)) or 0
+        return max(mine, last_turn(session, priority)) + 1
 
     def _check_size(self, request: DrawRequest) -> None:
         if request.count > self.settings.pictures_max:

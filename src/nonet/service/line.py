@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from nonet.service.database import Database, now
 from nonet.service.records import Job, JobPicture
-from nonet.service.rows import job_of, throw_away
+from nonet.service.rows import job_of, set_last_turn, throw_away
 from nonet.service.store import Store
 from nonet.service.tables import DrawingRow, FactRow, PictureRow, TrashRow, WorkerRow
 
@@ -129,6 +129,7 @@ class Line:
                 throw_away(session, row.seq)
             row.state, row.worker, row.attempt = "drawing", self.worker, row.attempt + 1
             row.started = now()
+            set_last_turn(session, row.priority, row.turn)
             session.flush()
             return job_of(session, row)
 

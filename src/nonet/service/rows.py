@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from nonet.engine.request import DrawRequest
 from nonet.service.records import PRIORITIES, Job, JobPicture, Report, State
-from nonet.service.tables import DrawingRow, PictureRow, ReportRow, TrashRow
+from nonet.service.tables import DrawingRow, FactRow, PictureRow, ReportRow, TrashRow
 
 
 def new_id() -> str:
@@ -59,6 +59,17 @@ def job_of(session: Session, row: DrawingRow) -> Job:
 def report_of(row: ReportRow, job_id: str) -> Report:
     """The snapshot of a complaint."""
     return Report(row.number, job_id, row.picture, row.reason, row.caller, row.created, row.open)
+
+
+def last_turn(session: Session, priority: int) -> int:
+    """The turn of the drawing of this class that was taken last."""
+    row = session.get(FactRow, f"turn {priority}")
+    return int(row.value) if row is not None else 0
+
+
+def set_last_turn(session: Session, priority: int, turn: int) -> None:
+    """A drawing of this turn is taken; one that is taken once more does not turn the time back."""
+    session.merge(FactRow(name=f"turn {priority}", value=str(max(turn, last_turn(session, priority)))))
 
 
 def throw_away(session: Session, drawing: int) -> None:
