@@ -11,12 +11,12 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from nonet.errors import NonetError
 from nonet.service import points
+from nonet.service.desk import Desk, Drawing
 from nonet.service.errors import OverloadedError
 from nonet.service.hub import Hub, drawn_data, final_of, place_data
 from nonet.service.jobs import Jobs
@@ -37,18 +37,8 @@ HUNG: Failure = (
     "The model stopped answering while it drew this.",
     "Try it again, with another seed or other words.",
 )
+FAULT: Failure = ("internal", "The drawing could not be kept.", "This is a fault of nonet: please report it.")
 _log = get_logger("dispatcher")
-
-
-@dataclass
-class _Drawing:
-    """What is known of a job that the engine has."""
-
-    job: Job
-    began: float
-    area: float
-    notes: list[str] = field(default_factory=list)
-    tokens: dict[int, int] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -68,12 +58,12 @@ class Dispatcher:
         self._line, self._jobs, self._store, self._hub, self._metrics = line, jobs, store, hub, metrics
         self.paused = False
         self._ending = False
+        self._given_up = threading.Event()
+        self._unknown: set[Held] = set()
         self._wanted = threading.Event()
-        self._drawings: dict[Held, _Drawing] = {}
-        self._lock = threading.RLock()
+        self._desk = Desk()
         self._suspects: set[str] = set()
         self._alone: Job | None = None
-        self._crowd, self._area, self._area_at = 0, 0.0, time.monotonic()
         self._mail: list[queue.SimpleQueue[Callable[[], None] | None]] = [
             queue.SimpleQueue() for _ in range(WRITERS)
         ]
@@ -106,8 +96,7 @@ class Dispatcher:
 
     def drawing(self) -> int:
         """How many drawings are with the engine or being written."""
-        with self._lock:
-            return len(self._drawings)
+        return len(self._desk)
 
     def end(self, seconds: float) -> None:
         """Take nothing more, give running drawings so long, and put the rest back into the line."""
@@ -116,35 +105,40 @@ class Dispatcher:
         while self.drawing() and time.monotonic() < until:
             time.sleep(0.05)
         self.give_back_all()
+        self._given_up.set()
         for mail in self._mail:
             mail.put(None)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(5)
 
-    def give_back_all(self, *, lost: bool = False) -> None:
-        """Put everything that is with the engine back into the line."""
-        with self._lock:
-            left = list(self._drawings)
-        for held in left:
+    def give_back_all(self) -> None:
+        """Put everything that is with the engine back into the line; what cannot be is taken up at the next start."""
+        for held in self._desk.all():
             self.supervisor.cancel(held)
             self._forget(held)
-            self._persist(partial(self._line.give_back, held, lost=lost))
+            try:
+                self._line.give_back(held, lost=False)
+            except NonetError as error:
+                _log.warning("not given back", code=error.code, job=held.id)
         self._jobs.changed()
+
+    def check_held(self) -> None:
+        """Give back what this server holds without knowing, because the answer to its claim was lost."""
+        unknown = set(self._line.held()) - set(self._desk.all())
+        for held in unknown & self._unknown:
+            _log.warning("held without knowing", job=held.id)
+            self._line.give_back(held, lost=True)
+        self._unknown = unknown
 
     def taken_away(self) -> None:
         """This server was taken for dead: others have its drawings now."""
-        with self._lock:
-            left = list(self._drawings)
-        for held in left:
-            self.supervisor.cancel(held)
-            self._forget(held)
+        for held in self._desk.all():
+            self._lose(held)
 
     def cancelled(self, job: Job) -> None:
         """A caller has cancelled a job."""
-        held = Held(job.id, job.attempt)
-        self.supervisor.cancel(held)
-        self._forget(held)
+        self._lose(Held(job.id, job.attempt))
         self._ended(job)
 
     def put_back(self, jobs: Sequence[Job], reason: str) -> None:
@@ -166,7 +160,10 @@ class Dispatcher:
             except NonetError as error:
                 _log.warning("line unavailable", code=error.code)
                 took = False
-                self._wanted.wait(IDLE_SECONDS)
+            except Exception:
+                # Whatever it was, without this thread nothing is drawn any more.
+                _log.exception("a drawing could not be taken")
+                took = False
             if not took:
                 self._wanted.wait(IDLE_SECONDS)
                 self._wanted.clear()
@@ -202,8 +199,7 @@ class Dispatcher:
         return job.id in self._suspects or job.losses >= SUSPICIOUS_LOSSES
 
     def _drawn_alone(self) -> bool:
-        with self._lock:
-            return any(self._suspicious(drawing.job) for drawing in self._drawings.values())
+        return any(self._suspicious(job) for job in self._desk.jobs())
 
     def _hand_over(self, job: Job) -> None:
         held = Held(job.id, job.attempt)
@@ -235,7 +231,17 @@ class Dispatcher:
         self._wanted.set()
 
     def _post(self, held: Held, work: Callable[[], None]) -> None:
-        self._mail[zlib.crc32(held.id.encode()) % WRITERS].put(work)
+        def guarded() -> None:
+            try:
+                work()
+            except Exception:
+                if self._given_up.is_set():
+                    return
+                _log.exception("a message could not be handled", job=held.id)
+                self.supervisor.cancel(held)
+                self._failed(held, FAULT)
+
+        self._mail[zlib.crc32(held.id.encode()) % WRITERS].put(guarded)
 
     def _write(self, mail: queue.SimpleQueue[Callable[[], None] | None]) -> None:
         while (work := mail.get()) is not None:
@@ -245,8 +251,7 @@ class Dispatcher:
                 _log.exception("a message could not be handled")
 
     def _said(self, held: Held, kind: str, values: Sequence[Any]) -> None:
-        with self._lock:
-            drawing = self._drawings.get(held)
+        drawing = self._desk.get(held)
         if drawing is None:
             return
         match kind, list(values):
@@ -267,7 +272,7 @@ class Dispatcher:
             case "failed", [str(code), str(message), str(hint)]:
                 self._failed(held, (code, message, hint))
 
-    def _progress(self, held: Held, drawing: _Drawing, done: list[list[int]], total: int) -> None:
+    def _progress(self, held: Held, drawing: Drawing, done: list[list[int]], total: int) -> None:
         before = sum(drawing.tokens.values())
         for picture, tokens in done:
             drawing.tokens[picture] = tokens
@@ -294,14 +299,14 @@ class Dispatcher:
         self._metrics.pictures.inc()
         self._hub.publish(held.id, "drawn", drawn_data(held.id, picture.index, picture.seed))
 
-    def _done(self, held: Held, drawing: _Drawing, seconds: float) -> None:
+    def _done(self, held: Held, drawing: Drawing, seconds: float) -> None:
         points.reach("before the end")
         model = self.supervisor.model
         job = self._persist(
             lambda: self._line.finish(held, seconds=seconds, model=model, notes=drawing.notes)
         )
         points.reach("ended")
-        crowd, took = self._crowd_since(drawing)
+        crowd, took = self._desk.crowd(drawing)
         self._forget(held)
         if job is None:
             return
@@ -314,8 +319,10 @@ class Dispatcher:
         self._ended(job)
 
     def _failed(self, held: Held, failure: Failure) -> None:
-        job = self._persist(lambda: self._line.fail(held, failure))
-        self._forget(held)
+        try:
+            job = self._persist(lambda: self._line.fail(held, failure))
+        finally:
+            self._forget(held)
         if job is not None:
             self._ended(job)
         if failure[0] in ("model_failed", "internal"):
@@ -323,9 +330,8 @@ class Dispatcher:
             self.supervisor.retire()
 
     def _lost(self, held: Held, loss: Loss) -> None:
-        with self._lock:
-            if held not in self._drawings:
-                return
+        if self._desk.get(held) is None:
+            return
         if loss.reason == "hung" and loss.blamed == held:
             self._suspects.discard(held.id)
             job = self._persist(lambda: self._line.fail(held, HUNG))
@@ -368,34 +374,15 @@ class Dispatcher:
     # Bookkeeping
 
     def _remember(self, job: Job) -> None:
-        with self._lock:
-            self._count()
-            self._crowd += job.request.pictures
-            self._drawings[Held(job.id, job.attempt)] = _Drawing(job, time.monotonic(), self._area)
-            self._jobs.progress[job.id] = 0.0
-            self._metrics.drawing.set(len(self._drawings))
+        self._desk.add(job)
+        self._jobs.progress[job.id] = 0.0
+        self._metrics.drawing.set(len(self._desk))
 
     def _forget(self, held: Held) -> None:
-        with self._lock:
-            drawing = self._drawings.pop(held, None)
-            if drawing is not None:
-                self._count()
-                self._crowd -= drawing.job.request.pictures
-                self._jobs.progress.pop(held.id, None)
-            self._metrics.drawing.set(len(self._drawings))
+        if self._desk.remove(held):
+            self._jobs.progress.pop(held.id, None)
+        self._metrics.drawing.set(len(self._desk))
         self._wanted.set()
-
-    def _count(self) -> None:
-        clock = time.monotonic()
-        self._area += self._crowd * (clock - self._area_at)
-        self._area_at = clock
-
-    def _crowd_since(self, drawing: _Drawing) -> tuple[float, float]:
-        """Pictures that were drawn at a time since a drawing began, on average, and the seconds since then."""
-        with self._lock:
-            self._count()
-            took = max(1e-6, time.monotonic() - drawing.began)
-            return (self._area - drawing.area) / took, took
 
     def _persist(self, work: Callable[[], Any]) -> Any:
         """Do it, however long the database does not answer or has no room: the job stays held meanwhile."""
@@ -407,5 +394,6 @@ class Dispatcher:
                 if not isinstance(error, OverloadedError) and error.code != "disk_full":
                     raise
                 _log.warning("written later", code=error.code)
-                time.sleep(pause)
+                if self._given_up.wait(pause):
+                    raise  # the server ends; the next one takes the job up
                 pause = min(2.0, pause * 2)

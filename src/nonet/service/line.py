@@ -138,6 +138,14 @@ class Line:
         with self._database.read() as session:
             return self._held(session, held) is not None
 
+    def held(self) -> list[Held]:
+        """Everything that this worker holds, by the rows."""
+        query = select(DrawingRow.id, DrawingRow.attempt).where(
+            DrawingRow.state == "drawing", DrawingRow.worker == self.worker
+        )
+        with self._database.read() as session:
+            return [Held(id, attempt) for id, attempt in session.execute(query)]
+
     def add_picture(self, held: Held, picture: JobPicture) -> bool:
         """Write the row of a picture, before its bytes are stored. False if the job is not held any more."""
         with self._database.write() as session:

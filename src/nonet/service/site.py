@@ -6,8 +6,6 @@ import secrets
 import threading
 import time
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from nonet.errors import NonetError
 from nonet.safety.policy import Policy
 from nonet.service import schema
@@ -166,7 +164,8 @@ class Site:
                 self._look()
             except NonetError as error:
                 _log.warning("watch", code=error.code)
-            except SQLAlchemyError:
+            except Exception:
+                # Without this thread the server would soon be taken for dead.
                 _log.exception("watch")
 
     def _beat(self) -> None:
@@ -177,6 +176,7 @@ class Site:
             parts.dispatcher.put_back(self.line.register(), "server died")
         if not parts.database.sqlite:
             parts.dispatcher.put_back(self.line.bury_dead(self.settings.lease_seconds), "server died")
+        parts.dispatcher.check_held()
         parts.jobs.refresh()
         parts.read_state()
         self._expire()

@@ -5,7 +5,6 @@ One thread owns the process. What happens is told by calls from that thread, in 
 
 from __future__ import annotations
 
-import os
 import queue
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 import msgpack
@@ -31,6 +30,7 @@ WAITS = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
 _STILL_FACTOR = 4
 """A single drawing may be silent for so many times `hang_seconds` while others advance."""
 _TURN_SECONDS = 1.0
+_WAKE = object()
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Supervisor:
         self._lock = threading.Lock()
         self._flights: dict[Held, _Flight] = {}
         self._outbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
+        # What the thread wakes up for: a message of a process, its end (None), or just a look around (_WAKE).
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stopping = False
         self._ready = False
         self._retiring = False
@@ -169,10 +169,7 @@ class Supervisor:
         self._wake()
 
     def _wake(self) -> None:
-        try:
-            os.write(self._wake_write, b".")
-        except BlockingIOError:
-            return  # it has enough to wake up for
+        self._inbox.put(_WAKE)
 
     def _run(self) -> None:
         while not self._stopping:
@@ -187,30 +184,31 @@ class Supervisor:
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not self._stopping and (left := until - time.monotonic()) > 0:
-            wait([self._wake_read], left)
-            self._drain_wakes()
-
-    def _drain_wakes(self) -> None:
-        if wait([self._wake_read], 0):
-            os.read(self._wake_read, 4096)
+            with suppress(queue.Empty):
+                self._inbox.get(timeout=left)
 
     def _one_life(self) -> str:
         """Run one process to its end and return why it ended."""
-        while not self._outbox.empty():
-            self._outbox.get_nowait()
+        _empty(self._outbox)
+        _empty(self._inbox)
         self._retiring = False
         self._futile += 1
         self.starts += 1
         connection, process = self._spawn()
         self._process = process
-        blamed: Held | None = None
+        reader = threading.Thread(
+            target=_read, args=(connection, self._inbox), name="nonet-engine-messages", daemon=True
+        )
+        reader.start()
         try:
             reason, blamed = self._watch(connection)
         finally:
             self._process = None
-            connection.close()
             process.kill()
             process.wait()
+            # Its end of the socket is closed now, which ends the reader.
+            reader.join()
+            connection.close()
         with self._lock:
             self._ready = False
             held = list(self._flights)
@@ -245,19 +243,15 @@ class Supervisor:
     def _watch(self, connection: Connection) -> tuple[str, Held | None]:
         load_until = time.monotonic() + self._settings.load_seconds
         while True:
-            waiting: list[Any] = [connection, self._wake_read]
-            found = wait(waiting, _TURN_SECONDS)
+            ended = not self._take_all()
             if self._stopping:
                 return "stopped", None
-            try:
-                if connection in found:
-                    # All that is there, before anything is judged to be silent.
-                    while connection.poll():
-                        self._take(msgpack.unpackb(connection.recv_bytes()))
-                if self._wake_read in found:
-                    self._drain_wakes()
-                self._post(connection)
-            except (EOFError, OSError):
+            if not ended:
+                try:
+                    self._post(connection)
+                except OSError:
+                    ended = True
+            if ended:
                 return ("unloadable" if self.problem is not None else "died"), None
             clock = time.monotonic()
             if not self._ready:
@@ -269,6 +263,20 @@ class Supervisor:
                 return "hung", blamed
             if self._retiring and not self.flying():
                 return "retired", None
+
+    def _take_all(self) -> bool:
+        """Take every message that is there, before anything is judged to be silent. False at the process's end."""
+        wait = _TURN_SECONDS
+        while True:
+            try:
+                message = self._inbox.get(timeout=wait)
+            except queue.Empty:
+                return True
+            if message is None:
+                return False
+            wait = 0
+            if message is not _WAKE:
+                self._take(message)
 
     def _post(self, connection: Connection) -> None:
         while True:
@@ -317,3 +325,23 @@ class Supervisor:
             return True, next(iter(heard)) if len(heard) == 1 else None
         still = [held for held, seconds in heard.items() if seconds > _STILL_FACTOR * limit]
         return bool(still), still[0] if len(still) == 1 else None
+
+
+def _read(connection: Connection, inbox: queue.SimpleQueue[Any]) -> None:
+    """Read a process's messages to its end.
+
+    In a thread of its own: a process that stops in the middle of a message would keep whoever reads it waiting, and
+    the one who watches the process must not wait for it.
+    """
+    while True:
+        try:
+            inbox.put(msgpack.unpackb(connection.recv_bytes()))
+        except (EOFError, OSError, ValueError):
+            inbox.put(None)
+            return
+
+
+def _empty(box: queue.SimpleQueue[Any]) -> None:
+    with suppress(queue.Empty):
+        while True:
+            box.get_nowait()
