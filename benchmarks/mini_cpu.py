@@ -16,6 +16,7 @@ tokens and decodes some pictures only, and scales. Needs 6 GB of memory and 4 GB
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def ours(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def theirs(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    import min_dalle.min_dalle as package
+    package: Any = importlib.import_module("min_dalle.min_dalle")
 
     # Its constructor asks the network for a file that it does not use.
     package.requests = types.SimpleNamespace(get=lambda url: None)
