@@ -266,8 +266,6 @@ def test_the_client_comes_back_by_itself_when_it_was_told_to(
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_cancels_its_drawing(live: LiveSite, stream: bool) -> None:
-    jobs = live.site.services.jobs
-    before = set(live.site.line.waiting())
     asked: Any = {"prompt": "pause=5", "n": 9, "stream": stream}
 
     def ask() -> None:
@@ -277,9 +275,8 @@ def test_a_client_that_leaves_cancels_its_drawing(live: LiveSite, stream: bool) 
 
     with pytest.raises(openai.APITimeoutError):
         ask()
-    assert before == set(live.site.line.waiting())
     until(lambda: live.site.services.dispatcher.drawing() == 0, 20)
-    assert jobs.queued() == 0
+    assert not live.site.line.waiting()
 
 
 def test_a_cancelled_drawing_is_not_asked_for_again(live: LiveSite) -> None:

@@ -48,7 +48,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 def stream(example: str) -> Responses:
     """FastAPI's `responses` for an answer of server-sent events."""
-    content = {"text/event-stream": {"schema": {"type": "string"}, "example": example}}
+    content = {"text/event-stream": {"example": example}}
     return {200: {"description": "Server-sent events.", "content": content}}
 
 

@@ -42,7 +42,7 @@ def readyz(services: Annotated[Services, Depends(services_of)]) -> Response:
     return JSONResponse(body, 200 if ready else 503)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(services: Annotated[Services, Depends(services_of)]) -> Response:
     """What the site measures of itself, for Prometheus."""
     return PlainTextResponse(services.metrics.text(), media_type=CONTENT_TYPE)
