@@ -32,12 +32,14 @@ class ImageStream:
     Args:
         job: accepted, not over.
         asked: how it was asked for.
+        keep: do not cancel it when the client goes away: who sent an idempotency key can ask again.
     """
 
-    def __init__(self, services: Services, job: Job, asked: ImagesAsked) -> None:
+    def __init__(self, services: Services, job: Job, asked: ImagesAsked, *, keep: bool = False) -> None:
         self._services = services
         self._job = job
         self._asked = asked
+        self._keep = keep
         self._partials = asked.partial_images or 0
         self._sent: defaultdict[int, int] = defaultdict(int)
         self._share: dict[int, float] = {}
@@ -46,7 +48,7 @@ class ImageStream:
     async def events(self) -> AsyncIterator[bytes]:
         """Partial pictures, completed ones, an error if there is one, and `[DONE]`.
 
-        A client that goes away cancels the drawing, which nobody else can see.
+        A client that goes away cancels the drawing: nobody else knows of it.
         """
         over = False
         try:
@@ -65,7 +67,7 @@ class ImageStream:
                 )
             yield DONE
         finally:
-            if not over:
+            if not over and not self._keep:
                 with anyio.CancelScope(shield=True):
                     await anyio.to_thread.run_sync(self._services.jobs.cancel, self._job.id, None)
 

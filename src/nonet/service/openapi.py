@@ -16,6 +16,10 @@ TAGS = [
     },
     {"name": "craiyon", "description": "Craiyon's versions 2 to 4, for their clients."},
 ]
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where the site has any."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same."},
+}
 DESCRIPTION = (
     "Pictures from one line of text. Errors have stable codes; docs/api.md lists them with their HTTP statuses. "
     "Every answer carries `x-request-id`; a request that should be tried again later gets `Retry-After`."
@@ -44,7 +48,11 @@ def _description(app: FastAPI) -> dict[str, Any]:
             # The framework adds its own 422 wherever there is a parameter; ours have another shape.
             if "HTTPValidationError" in str(answers.get("422", "")):
                 del answers["422"]
-    schemas = found.get("components", {}).get("schemas", {})
+            if "401" in answers:
+                operation["security"] = [{}, {"bearer": []}, {"key": []}]
+    components = found.setdefault("components", {})
+    components["securitySchemes"] = SCHEMES
+    schemas = components.get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return found

@@ -22,7 +22,7 @@ _MESSAGES = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
 }
-_PARAMS = {code: "prompt" for code in ("prompt_empty", "prompt_too_long", "prompt_refused")}
+_PARAMS = dict.fromkeys(("prompt_empty", "prompt_too_long", "prompt_refused"), "prompt")
 _PARAMS["model_unknown"] = "model"
 _OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 # A client that tries these again gets the same answer, or pays twice; OpenAI's would try 409 and 500 again.

@@ -19,11 +19,14 @@ WAIT_SECONDS = 590.0
 """Just under the ten minutes after which the clients of these APIs give up."""
 
 
-async def finished(services: Services, job: Job, request: Request) -> Job:
+async def finished(services: Services, job: Job, request: Request, *, keep: bool = False) -> Job:
     """The job when it has been drawn.
 
     A client that goes away can never get the pictures of these APIs, so its job is cancelled; so is one that
     takes too long.
+
+    Args:
+        keep: do not cancel it: who sent an idempotency key can ask again.
 
     Raises:
         NonetError: with the job's own code when it failed; `cancelled`; `unavailable` when it takes too long.
@@ -33,7 +36,8 @@ async def finished(services: Services, job: Job, request: Request) -> Job:
     try:
         await asyncio.wait({end, gone}, timeout=WAIT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not end.done():
-            await anyio.to_thread.run_sync(services.jobs.cancel, job.id, None)
+            if not keep:
+                await anyio.to_thread.run_sync(services.jobs.cancel, job.id, None)
             if gone.done():
                 raise NonetError("cancelled", "The client went away before its drawing was done.")
             raise OverloadedError("unavailable", "The drawing was not done in time.", retry_after=60)

@@ -255,6 +255,14 @@ def test_a_reader_of_events_that_never_reads_delays_nobody(live: LiveSite) -> No
     until(lambda: live.site.services.hub.followers() == 0)
 
 
+def test_only_so_many_may_watch_at_a_time(live: LiveSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = live.post("/api/drawings", {"prompt": "a cat", "count": 1}).json()
+    monkeypatch.setattr("nonet.service.routes.native.STREAMS_MAX", 0)
+    answer = live.get(told["events"])
+    assert (answer.status, answer.json()["error"]["code"]) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
 def test_silence_is_broken_by_comments(live: LiveSite, monkeypatch: pytest.MonkeyPatch) -> None:
     impatient = partial(EventStream, heartbeat_seconds=0.05)
     monkeypatch.setattr("nonet.service.routes.native.EventStream", impatient)

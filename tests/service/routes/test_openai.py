@@ -279,6 +279,22 @@ def test_a_client_that_leaves_cancels_its_drawing(live: LiveSite, stream: bool) 
     assert not live.site.line.waiting()
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_sent_a_key_may_leave_and_come_back(live: LiveSite, stream: bool) -> None:
+    asked: Any = {"prompt": "pause=1.5", "n": 1, "extra_headers": {"Idempotency-Key": f"leave-{stream}"}}
+
+    def leave() -> None:
+        with client_of(live, max_retries=0) as client:
+            answer: Any = client.with_options(timeout=0.7).images.generate(**asked, stream=stream)
+            list(answer)
+
+    with pytest.raises(openai.APITimeoutError):
+        leave()
+    with client_of(live, max_retries=0) as client:
+        answer = client.images.generate(**asked)
+    assert answer.data
+
+
 def test_a_cancelled_drawing_is_not_asked_for_again(live: LiveSite) -> None:
     import threading
 

@@ -54,6 +54,14 @@ def test_a_file_has_a_name_and_is_never_taken_for_something_else(
     assert saved.headers["content-disposition"] == f'attachment; filename="{drawn["id"]}.png"'
 
 
+def test_the_head_of_a_file_can_be_had_alone(live: LiveSite, drawn: dict[str, Any]) -> None:
+    for path in (drawn["pictures"][0]["png"], drawn["sheet"]):
+        whole, head = live.get(path), live.ask("HEAD", path)
+        assert (head.status, head.body) == (200, b"")
+        assert head.headers["content-length"] == str(len(whole.body))
+        assert head.headers["etag"] == whole.headers["etag"]
+
+
 def test_quality(live: LiveSite, drawn: dict[str, Any]) -> None:
     sizes = [len(live.get(f"{drawn['pictures'][0]['jpg']}?quality={quality}").body) for quality in (5, 95)]
     assert sizes[0] < sizes[1]

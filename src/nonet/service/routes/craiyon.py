@@ -100,7 +100,7 @@ class V3Asked(DrawAsked):
     """Version 3."""
 
     negative_prompt: str | None = Field(None, description="What to stay away from.")
-    model: Literal["art", "drawing", "photo", "none", "auto"] | None = Field(None, description="No effect.")
+    model: str | None = Field(None, description="art, drawing, photo, none or auto: no effect.")
 
 
 class V4Asked(V3Asked):
@@ -178,6 +178,7 @@ def upscale(asked: UpscaleAsked, request: Request) -> UpscaleAnswered:
     return UpscaleAnswered(images=[larger.text(_day(job))], ids=[larger.id])
 
 
+@router.head("/{day:day}/{name}.webp", include_in_schema=False)
 @router.get(
     "/{day:day}/{name}.webp",
     summary="A picture by the path that a Craiyon API answered",

@@ -8,6 +8,7 @@ from typing import Annotated
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
+from nonet.service.errors import OverloadedError
 from nonet.service.hub import Hub
 from nonet.service.intake import accept, base_url, services_of, visible
 from nonet.service.records import Caller, Job
@@ -17,6 +18,8 @@ from nonet.service.schemas import DrawingAsked, DrawingShown, shown
 from nonet.service.services import Services
 from nonet.service.surroundings import asker
 
+STREAMS_MAX = 2_000
+"""Each holds a connection for as long as its client likes."""
 EXAMPLE = """retry: 2000
 
 id: 41
@@ -97,7 +100,7 @@ def cancel(id: Id, request: Request, caller: Asking) -> DrawingShown:
     summary="Follow a drawing",
     response_class=EventStream,
     status_code=200,
-    responses=stream(EXAMPLE) | errors("not_found"),
+    responses=stream(EXAMPLE) | errors("not_found", "unavailable"),
 )
 async def events(
     id: Id,
@@ -111,6 +114,10 @@ async def events(
     rather than every step, and always the end.
     """
     services = services_of(request)
+    if services.hub.followers() >= STREAMS_MAX:
+        raise OverloadedError(
+            "unavailable", "Too many drawings are being watched.", "Look at it without events."
+        )
     job = await anyio.to_thread.run_sync(visible, services, id)
     return EventStream(_written(services.hub, job.id, _number(last_event_id)))
 

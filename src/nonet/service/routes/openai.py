@@ -56,9 +56,10 @@ async def generate(
     job = await anyio.to_thread.run_sync(
         partial(accept, services, wanted, caller=caller, api="openai", key=idempotency_key)
     )
+    keep = idempotency_key is not None
     if asked.stream:
-        return EventStream(ImageStream(services, job, asked).events())
-    job = await finished(services, job, request)
+        return EventStream(ImageStream(services, job, asked, keep=keep).events())
+    job = await finished(services, job, request, keep=keep)
     return await anyio.to_thread.run_sync(_answer, services, job, asked, base_url(services, request))
 
 

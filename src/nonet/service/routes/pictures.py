@@ -68,6 +68,7 @@ def file_answer(
     return Response(data, media_type=MEDIA[format], headers=headers)
 
 
+@router.head("/{id}/pictures/{n}.{format}", include_in_schema=False)
 @router.get(
     "/{id}/pictures/{n}.{format}",
     summary="One picture",
@@ -93,6 +94,7 @@ def picture(
     return file_answer(request, data, kind, f"{job.id}-{index}.{kind}", download=download)
 
 
+@router.head("/{id}/sheet.{format}", include_in_schema=False)
 @router.get(
     "/{id}/sheet.{format}",
     summary="All pictures side by side",
