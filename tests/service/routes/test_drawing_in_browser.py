@@ -180,7 +180,7 @@ def test_what_was_drawn_on_this_device_is_remembered_here_alone(browser: Browser
         links = page.locator("#mine .piece > a")
         assert links.evaluate_all("links => links.map(one => one.getAttribute('href'))") == [second, first]
         assert "a dog <b>bold</b>" in page.inner_text("#mine")
-        page.locator("text=Take off the list").first.click()
+        page.locator("#mine button").first.click()
         page.reload()
         assert links.count() == 1
         page.click("text=Forget this list")

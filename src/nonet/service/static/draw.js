@@ -15,13 +15,13 @@ const moment = (ms) => new Promise((done) => setTimeout(done, ms));
 let run = 0; // Which drawing the page follows; what belongs to an older one is not shown any more.
 let events = null;
 
-function say(text, detail = "") {
-  // Screen readers read every change, so only changes are made.
-  if (status.dataset.said === text + detail) return;
-  status.dataset.said = text + detail;
-  const small = document.createElement("small");
-  small.textContent = detail;
-  status.replaceChildren(text, ...(detail ? [small] : []));
+// The first is read out when it changes; the second, which may count seconds, only together with the first.
+const [told, detail] = [document.createTextNode(""), document.createElement("small")];
+detail.setAttribute("aria-live", "off");
+
+function say(text, more = "") {
+  if (told.data !== text) told.data = text;
+  if (detail.textContent !== more) detail.textContent = more;
 }
 
 const seconds = (value) => `about ${Math.max(1, Math.round(value))} second${Math.round(value) > 1 ? "s" : ""}`;
@@ -69,6 +69,12 @@ async function draw(fields) {
       refused(body.error ?? {});
       return;
     }
+    if (again > 600) {
+      const minutes = Math.ceil(again / 60);
+      const later = minutes < 90 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+      refused({ message: body.error?.message, hint: `It can be handed in again in ${later}.` });
+      return;
+    }
     await waitOutside(code, again, tries, mine);
   }
 }
@@ -82,13 +88,9 @@ async function waitOutside(code, again, tries, mine) {
   stop.addEventListener("click", () => { run++; pans.mood("idle"); say("Not handed in."); after.replaceChildren(...start.ideas()); });
   after.replaceChildren(stop);
   // People who were sent away together should not come back together.
-  const until = Date.now() + Math.min(again * 1000 * (1 + Math.random() * 0.2), 300_000);
-  const clock = document.createElement("small");
-  say(why, "Yours goes in by itself.");
-  status.querySelector("small").replaceWith(clock);
-  clock.setAttribute("aria-live", "off");
+  const until = Date.now() + again * 1000 * (1 + Math.random() * 0.2);
   while (mine === run && Date.now() < until) {
-    clock.textContent = `Yours goes in by itself: try ${tries + 1} in ${Math.ceil((until - Date.now()) / 1000)} s`;
+    say(why, `Yours goes in by itself: try ${tries + 1} in ${Math.ceil((until - Date.now()) / 1000)} s`);
     await moment(250);
   }
 }
@@ -107,26 +109,28 @@ function follow(id, mine) {
   const shares = new Array(count).fill(0);
   const ready = new Set();
   const pending = [];
-  let began = 0;
-  let eta = null;
+  const opened = performance.now();
+  let first = null;
   const source = (events = new EventSource(`/api/drawings/${id}/events`));
   const on = (kind, act) => source.addEventListener(kind, (event) => {
     if (mine === run) act(JSON.parse(event.data || "{}"));
   });
   pans.mood("waiting");
 
+  /** How far it is, and when it will be done if it goes on as since this page began to watch. */
   const tell = () => {
-    const left = eta === null ? "" : eta - (Date.now() - began) / 1000;
-    const detail = left === "" ? "" : left > 0.5 ? `${seconds(left)} left` : "any moment now";
-    say(ready.size ? `${ready.size} of ${count} drawn` : "Drawing", detail);
+    const now = { at: performance.now(), share: shares.reduce((sum, one) => sum + one, 0) / count };
+    // What comes at once when the page was opened in the middle is no measure of speed.
+    if (now.at - opened > 700) first ??= now;
+    const speed = first ? (now.share - first.share) / (now.at - first.at) : 0;
+    const left = first && now.share - first.share > 0.05 ? (1 - now.share) / speed / 1000 : null;
+    const more = left === null ? "" : left > 0.5 ? `${seconds(left)} left` : "any moment now";
+    say(ready.size ? `${ready.size} of ${count} drawn` : "Drawing", more);
   };
   on("place", (data) => {
-    if (data.place > 0) {
-      const wait = data.eta_seconds ? `${seconds(data.eta_seconds)} until yours is drawn` : "";
-      say(data.place === 1 ? "Next in line" : `Number ${data.place} in line`, wait);
-    } else if (data.eta_seconds) {
-      [eta, began] = [data.eta_seconds, Date.now()];
-    }
+    if (!data.place) return;
+    const wait = data.eta_seconds ? `${seconds(data.eta_seconds)} until yours is drawn` : "";
+    say(data.place === 1 ? "Next in line" : `Number ${data.place} in line`, wait);
   });
   on("started", () => { pans.mood("drawing"); tell(); });
   on("progress", (data) => {
@@ -139,6 +143,7 @@ function follow(id, mine) {
   on("partial", (data) => { pans.mood("drawing"); pans.partial(data.picture, data.webp); });
   on("drawn", (data) => {
     ready.add(data.picture);
+    shares[data.picture] = 1;
     pending.push(pans.drawn(data.picture, data.url));
     tell();
   });
@@ -165,8 +170,13 @@ async function resume(id, mine) {
 
 /** The end as the server tells it: pictures with their sources, and what can be done with them. */
 async function finish(id, mine) {
-  const answer = await fetch(`/d/${id}`).catch(() => null);
-  if (mine !== run || !answer?.ok) return;
+  let answer = null;
+  while (!answer?.ok) {
+    answer = await fetch(`/d/${id}`).catch(() => null);
+    if (mine !== run) return;
+    if (answer?.status === 404) return refused({ message: "This drawing is not here any more." });
+    if (!answer?.ok) await moment(2000);
+  }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const state = page.getElementById("studio").dataset.state;
   if (mine !== run) return;
@@ -183,7 +193,7 @@ async function finish(id, mine) {
   document.getElementById("plate").textContent = page.getElementById("plate").textContent;
   after.replaceChildren(...page.getElementById("after").childNodes);
   const said = page.getElementById("status");
-  say(said.firstChild?.textContent ?? "", said.querySelector("small")?.textContent ?? "");
+  say(said.firstChild?.textContent.trim() ?? "", said.querySelector("small")?.textContent ?? "");
   offer(say);
 }
 
@@ -231,6 +241,9 @@ document.addEventListener("visibilitychange", () => {
 });
 const isWorking = () => document.getElementById("tin").classList.contains("working");
 
+told.data = status.firstChild?.textContent.trim() ?? "";
+detail.textContent = status.querySelector("small")?.textContent ?? "";
+status.replaceChildren(told, detail);
 watch();
 load(studio.dataset.surprise).catch(() => {});
 if (studio.dataset.id) {

@@ -48,18 +48,34 @@ export function glance(share) {
   }
 }
 
-export function partial(index, webp) {
+/** How much of a partial picture is there: below, it is gray, and the pan's paint is to be seen instead. */
+function done(picture) {
+  const [width, height] = [8, 64];
+  const pen = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+  pen.drawImage(picture, 0, 0, width, height);
+  const { data } = pen.getImageData(0, 0, width, height);
+  const isGray = (row) => {
+    for (let at = row * width * 4; at < (row + 1) * width * 4; at++) {
+      if (at % 4 < 3 && Math.abs(data[at] - 128) > 8) return false;
+    }
+    return true;
+  };
+  let rows = height;
+  while (rows > 0 && isGray(rows - 1)) rows--;
+  return rows / height;
+}
+
+export async function partial(index, webp) {
   const place = pan(index);
-  if (!place || place.querySelector("a")) return;
-  let picture = place.querySelector("img");
-  if (!picture) {
-    picture = new Image(256, 256);
-    picture.className = "partial";
-    picture.alt = "";
-    place.replaceChildren(picture);
-    place.classList.add("has-picture");
-  }
+  const picture = new Image(256, 256);
+  picture.className = "partial";
+  picture.alt = "";
   picture.src = `data:image/webp;base64,${webp}`;
+  await picture.decode().catch(() => {});
+  if (!place || place.querySelector("a") || !picture.naturalWidth) return;
+  picture.style.setProperty("clip-path", `inset(0 0 ${(102 - 100 * done(picture)).toFixed(1)}% 0)`);
+  place.replaceChildren(picture);
+  place.classList.add("has-picture", "partly");
 }
 
 export function drawn(index, url) {
@@ -77,6 +93,7 @@ export function drawn(index, url) {
   return picture.decode().catch(() => {}).then(() => {
     place.replaceChildren(link);
     place.classList.add("has-picture");
+    place.classList.remove("partly");
   });
 }
 
