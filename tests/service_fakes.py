@@ -29,8 +29,9 @@ SIDE = 64
 class PromptedStream:
     """The events of one request; the prompt says what goes wrong.
 
-    `raise`: an error in the engine; `fail`: a Failed event; `nan`: what the real engine says of NaN; `hang`: nothing
-    more ever comes; `die`: the process is killed; `slow`: a second for each picture; `pause=0.5`: so long for each.
+    `raise`: an error in the engine; `nan`: what the real engine says of NaN; `hang`: nothing more ever comes; `die`: the
+    process is killed; `slow`: a second for each picture; `pause=0.5`: so long for each; `gate=/path`: not before that
+    file is there; `note`: a note.
     """
 
     def __init__(self, request: DrawRequest) -> None:
@@ -59,6 +60,9 @@ class PromptedStream:
             time.sleep(3600)
         if "die" in words:
             os.kill(os.getpid(), signal.SIGKILL)
+        for gate in [Path(word[5:]) for word in words if word.startswith("gate=")]:
+            while not gate.exists() and not self._cancelled.wait(0.02):
+                pass
         for index in range(self.request.count):
             if self._cancelled.wait(pause):
                 yield Failed("cancelled", "The drawing was cancelled.")

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -157,7 +157,7 @@ class Hub:
                 if not channel.followers and (old or len(self._channels) > CHANNELS_MAX):
                     del self._channels[job_id]
 
-    async def follow(self, job_id: str, last_id: int | None = None) -> AsyncIterator[HubEvent]:
+    async def follow(self, job_id: str, last_id: int | None = None) -> AsyncGenerator[HubEvent]:
         """The events of a job that are newer than `last_id`, up to its final one.
 
         Raises:
@@ -176,10 +176,11 @@ class Hub:
                     channel.waiting.add(waiter)
                     fresh = [event for event in channel.slots.values() if event.id > seen]
                     over = channel.ended is not None
+                    mark = max(seen, channel.last_id)
                 try:
                     if not over and not fresh and (first or self._poll is not None):
                         # After registering: what happens from here on wakes us.
-                        fresh = await asyncio.to_thread(self._from_row, job_id, channel, first)
+                        fresh = await asyncio.to_thread(self._from_row, job_id, mark, first)
                     for event in fresh:
                         yield event
                         seen = max(seen, event.id)
@@ -187,8 +188,7 @@ class Hub:
                             return
                     if over and not fresh:
                         # It has seen the end already; say it again rather than leave it waiting.
-                        for event in await asyncio.to_thread(self._from_row, job_id, channel, True):
-                            yield event
+                        yield next(reversed(channel.slots.values()))
                         return
                     first = False
                     if not fresh:
@@ -208,8 +208,11 @@ class Hub:
         except TimeoutError:
             return
 
-    def _from_row(self, job_id: str, channel: _Channel, first: bool) -> list[HubEvent]:
-        """What a job's row tells: its end, or for a new follower where it stands."""
+    def _from_row(self, job_id: str, mark: int, first: bool) -> list[HubEvent]:
+        """What a job's row tells: its end, or for a new follower where it stands.
+
+        All of it has the id of the last event before the row was looked at: what is published meanwhile is newer.
+        """
         job = self._look(job_id)
         told: list[tuple[str, dict[str, Any]]] = []
         if job.state == "queued" and self._place is not None and first:
@@ -220,10 +223,7 @@ class Hub:
             told += [("drawn", drawn_data(job.id, one.index, one.seed)) for one in job.pictures]
         if job.over:
             told.append(final_of(job))
-        with self._lock:
-            base = channel.last_id
-            channel.last_id += len(told)
-        return [HubEvent(base + number, kind, data) for number, (kind, data) in enumerate(told, start=1)]
+        return [HubEvent(mark, kind, data) for kind, data in told]
 
     def _channel(self, job_id: str) -> _Channel:
         channel = self._channels.get(job_id)

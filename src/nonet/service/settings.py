@@ -25,72 +25,86 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="NONET_", extra="forbid", frozen=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(7777, ge=0, le=65_535, description="Port to listen on; 0 takes any free one.")
-    public_url: str = Field("", description="How people reach the site, for links in shared pages.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=7777, ge=0, le=65_535, description="Port to listen on; 0 takes any free one.")
+    public_url: str = Field(default="", description="How people reach the site, for links in shared pages.")
     trusted_proxies: list[str] = Field(
-        [], description="Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."
+        default=[], description="Networks of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."
     )
-    data: Path = Field(Path("nonet-data"), description="Folder for the database, pictures and keys.")
-    database: str = Field("", description="SQLAlchemy URL. Default: SQLite in the data folder.")
+    data: Path = Field(default=Path("nonet-data"), description="Folder for the database, pictures and keys.")
+    database: str = Field(default="", description="SQLAlchemy URL. Default: SQLite in the data folder.")
     store: str = Field(
-        "", description="fsspec URL for pictures, such as s3://bucket/nonet. Default: the data folder."
+        default="",
+        description="fsspec URL for pictures, such as s3://bucket/nonet. Default: the data folder.",
     )
-    model: str = Field("doodle", description="A model's name, folder or Hub id.")
-    low_memory: bool = Field(False, description="Turn tokens into pixels one picture at a time.")
-    drawings_together: int = Field(8, ge=1, le=64, description="Drawings that the engine works on at a time.")
-    pictures_max: int = Field(9, ge=1, le=64, description="Most pictures of one drawing.")
-    candidates_max: int = Field(0, ge=0, le=256, description="Most candidates of one drawing; 0 for none.")
+    model: str = Field(default="doodle", description="A model's name, folder or Hub id.")
+    low_memory: bool = Field(default=False, description="Turn tokens into pixels one picture at a time.")
+    drawings_together: int = Field(
+        default=8, ge=1, le=64, description="Drawings that the engine works on at a time."
+    )
+    pictures_max: int = Field(default=9, ge=1, le=64, description="Most pictures of one drawing.")
+    candidates_max: int = Field(
+        default=0, ge=0, le=256, description="Most candidates of one drawing; 0 for none."
+    )
     safety: Literal["strict", "standard", "off"] = Field(
-        "strict", description="How careful the prompt policy is."
+        default="strict", description="How careful the prompt policy is."
     )
     policy: Path | None = Field(
-        None, description="A list of entries refused or allowed besides the shipped ones."
+        default=None, description="A list of entries refused or allowed besides the shipped ones."
     )
     queue_max: int = Field(
-        200, ge=1, le=100_000, description="Drawings that may wait; beyond it: queue_full."
+        default=200, ge=1, le=100_000, description="Drawings that may wait; beyond it: queue_full."
     )
-    queue_seconds: float = Field(3600, gt=0, description="A drawing that has waited so long expires.")
-    caller_queue_max: int = Field(20, ge=1, description="Drawings that one caller may have waiting.")
+    queue_seconds: float = Field(default=3600, gt=0, description="A drawing that has waited so long expires.")
+    caller_queue_max: int = Field(default=20, ge=1, description="Drawings that one caller may have waiting.")
     rate_anonymous: str = Field(
-        "30/minute;600/day", description="Drawings that a caller without a key may ask for."
+        default="30/minute;600/day", description="Drawings that a caller without a key may ask for."
     )
-    rate_key: str = Field("600/minute", description="Drawings that a caller with a key may ask for.")
+    rate_key: str = Field(default="600/minute", description="Drawings that a caller with a key may ask for.")
     api_keys: list[SecretStr] = Field(
-        [], description="name:key or name:key:high|normal|low; sha256=<hex> may stand for the key."
+        default=[], description="name:key or name:key:high|normal|low; sha256=<hex> may stand for the key."
     )
     cors_origins: list[str] = Field(
-        [], description="Other sites whose pages may use the APIs, without cookies or keys; * for all."
+        default=[],
+        description="Other sites whose pages may use the APIs, without cookies or keys; * for all.",
     )
     admin_token: SecretStr = Field(
-        SecretStr(""), description="Opens /admin; without one there is no such page."
+        default=SecretStr(""), description="Opens /admin; without one there is no such page."
     )
     retention_days: float = Field(
-        30, gt=0, description="Unpublished drawings are deleted after so many days."
+        default=30, gt=0, description="Unpublished drawings are deleted after so many days."
     )
-    attempts: int = Field(5, ge=1, description="Times a drawing is begun when what draws it keeps dying.")
+    attempts: int = Field(
+        default=5, ge=1, description="Times a drawing is begun when what draws it keeps dying."
+    )
     lease_seconds: float = Field(
-        15, gt=0, description="A server that has been silent so long is taken for dead."
+        default=15, gt=0, description="A server that has been silent so long is taken for dead."
     )
-    heartbeat_seconds: float = Field(3, gt=0, description="How often a server says that it lives.")
+    heartbeat_seconds: float = Field(default=3, gt=0, description="How often a server says that it lives.")
     hang_seconds: float = Field(
-        60, gt=0, description="An engine silent for so long while it draws is replaced."
+        default=60, gt=0, description="An engine silent for so long while it draws is replaced."
     )
-    load_seconds: float = Field(600, gt=0, description="An engine that takes longer to load is replaced.")
-    drain_seconds: float = Field(60, ge=0, description="Time for running drawings to end after SIGTERM.")
-    invisible_mark: bool = Field(True, description="Put the invisible mark into pictures.")
-    visible_mark: bool = Field(False, description="Write a small AI-generated line onto pictures.")
+    load_seconds: float = Field(
+        default=600, gt=0, description="An engine that takes longer to load is replaced."
+    )
+    drain_seconds: float = Field(
+        default=60, ge=0, description="Time for running drawings to end after SIGTERM."
+    )
+    invisible_mark: bool = Field(default=True, description="Put the invisible mark into pictures.")
+    visible_mark: bool = Field(default=False, description="Write a small AI-generated line onto pictures.")
     sign: Literal["auto", "always", "never"] = Field(
-        "auto", description="Sign pictures (C2PA); auto does so where nonet[provenance] is installed."
+        default="auto", description="Sign pictures (C2PA); auto does so where nonet[provenance] is installed."
     )
     certificate: Path | None = Field(
-        None, description="PEM chain to sign with. Default: a local one is made."
+        default=None, description="PEM chain to sign with. Default: a local one is made."
     )
-    certificate_key: Path | None = Field(None, description="PEM key of the certificate.")
-    prompt_in_files: bool = Field(True, description="Write the prompt into the picture files.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
-    log_prompts: bool = Field(False, description="Write prompts into the log.")
-    engine: str = Field("", description="module:function that makes another engine, for tests.")
+    certificate_key: Path | None = Field(default=None, description="PEM key of the certificate.")
+    prompt_in_files: bool = Field(default=True, description="Write the prompt into the picture files.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What is logged."
+    )
+    log_prompts: bool = Field(default=False, description="Write prompts into the log.")
+    engine: str = Field(default="", description="module:function that makes another engine, for tests.")
 
     @field_validator("rate_anonymous", "rate_key")
     @classmethod
