@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from live_server import served
+from nonet.service.patience import protocol_class
 
 # Twice the largest send and receive buffers that a kernel gives a socket here.
 LARGE = 16 << 20
@@ -78,6 +82,27 @@ def test_a_reader_that_takes_nothing_is_cut_off(address: tuple[str, int]) -> Non
         except OSError:
             pass  # reset
         assert got < LARGE
+
+
+def test_answers_are_not_held_back_until_the_client_acknowledges(monkeypatch: pytest.MonkeyPatch) -> None:
+    options: list[int] = []
+
+    def observed(header_seconds: float, reader_seconds: float) -> type[asyncio.Protocol]:
+        base: Any = protocol_class(header_seconds, reader_seconds)
+
+        class Observed(base):  # type: ignore[misc]
+            def data_received(self, data: bytes) -> None:
+                connection = self.transport.get_extra_info("socket")
+                options.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                super().data_received(data)
+
+        return Observed
+
+    monkeypatch.setattr("live_server.protocol_class", observed)
+    with served(app) as url, urlopen(url) as answer:
+        assert answer.status == 200
+    assert options
+    assert all(options)
 
 
 def test_whoever_reads_gets_everything_and_the_connection_stays(address: tuple[str, int]) -> None:
