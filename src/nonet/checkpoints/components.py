@@ -181,7 +181,8 @@ def read_memory(folder: Path, codes: int) -> PictureMemory:
     if not isinstance(known, list) or not all(isinstance(source, dict) for source in known):
         raise NonetError("config_invalid", f"{sources} is no list of sources.", "Get it again.")
     keys, offsets, members, full, small, colours = (tensors[name] for name in _MEMORY)
-    return PictureMemory(keys, offsets, members, full, small, colours, known, tensors.get("weights"))
+    more = (tensors.get(name) for name in ("weights", "styles", "scenery"))
+    return PictureMemory(keys, offsets, members, full, small, colours, known, *more)
 
 
 def table(values: dict[str, Any], key: str, folder: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from nonet.checkpoints.safetensors_folder import CONFIG, FORMAT, write_json, wri
 from nonet.checkpoints.textside import BartSide, MiniLMSide
 from nonet.errors import NonetError
 from nonet.files import write_error
+from nonet.model.judge import Judge
 from nonet.model.memory import PictureMemory
 from nonet.model.tokenizer import TextTokenizer
 from nonet.model.vqgan import VQGAN, VQGANConfig
@@ -66,7 +67,7 @@ def save(
         if isinstance(model.text, MiniLMSide):
             values["text_encoder"] = model.text.encoder.config.to_dict()
             networks["text"] = model.text.encoder
-        if model.judge is not None:
+        if isinstance(model.judge, Judge):
             config = model.judge.config
             names = config.__dataclass_fields__
             values["judge"] = {name: getattr(config, name) for name in names}
@@ -180,6 +181,8 @@ def memory_tensors(memory: PictureMemory) -> dict[str, Tensor]:
         "small": memory.small_NT.to(torch.int16),
         "colours": memory.colours_NC.mul(255).round().to(torch.uint8),
         "weights": torch.tensor(memory.weights).clamp(0, 255).round().to(torch.uint8),
+        "scenery": torch.tensor(memory.scenery).to(torch.uint8),
+        "styles": torch.tensor(memory.styles, dtype=torch.uint8),
     }
 
 

@@ -18,6 +18,7 @@ from nonet.data.readers.games import read_crawl, read_scratch, read_wesnoth
 from nonet.data.readers.landscapes import read_landscapes
 from nonet.data.readers.openclipart import read_openclipart
 from nonet.data.readers.openmoji import read_openmoji
+from nonet.data.readers.scenery import read_scenery
 from nonet.data.readers.sweethome3d import read_sweethome3d
 from nonet.data.skins import read_skins
 from nonet.data.wordnet import WordNet
@@ -128,6 +129,10 @@ def _wesnoth(words: Words) -> Iterator[Picture]:
     return read_wesnoth(words.folder("wesnoth") / "usr/share/games/wesnoth/1.16/data", words.nouns)
 
 
+def _scenery(words: Words) -> Iterator[Picture]:
+    return read_scenery()
+
+
 _EMOJI_TABLES = ("emojibase", "emojilib", "wordnet")
 PARTS: tuple[Part, ...] = (
     Part("fluent-3d", ("fluent-3d", *_EMOJI_TABLES), _fluent_3d),
@@ -140,6 +145,7 @@ PARTS: tuple[Part, ...] = (
     Part("crawl", ("crawl", "wordnet"), _crawl),
     Part("endless-sky", ("endless-sky",), _endless_sky),
     Part("openmoji", ("iconify", "openmoji", *_EMOJI_TABLES), _openmoji),
+    Part("scenery", (), _scenery),
     Part("tuxpaint", ("tuxpaint", "wordnet"), _tuxpaint),
     Part("gcompris", ("gcompris", "wordnet"), _gcompris),
     Part("scratch", ("scratch", "wordnet"), _scratch),

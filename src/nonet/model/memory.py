@@ -26,6 +26,11 @@ SHARPNESS = 0.04
 MOST = 1 / 2
 """The nine of a prompt are to differ, so one picture is drawn after at most so often, where there are others."""
 
+FEW = 4
+"""With fewer pictures under a wording, those of wordings further away are taken along."""
+STYLES = ("emoji", "3D render", "clip art", "line drawing", "pixel art", "photo", "flat icon", "painting")
+UNASKED = ("line drawing", "pixel art")
+"""Styles that few mean when they name none."""
 ENOUGH = 0.25
 """Share of a colour from which a picture has it."""
 
@@ -62,6 +67,8 @@ class PictureMemory:
         sources: for every picture its title, author or set, and licence.
         weights_N: float or uint8 (N,), how gladly each is remembered, 0 to 255: good pictures more, members of a
             crowd less. None is all alike.
+        styles_N: uint8 (N,), the number in `STYLES` of each picture's style. None is not known.
+        scenery_N: uint8 or bool (N,), whether a picture shows a place that fills the canvas. None is nowhere.
     """
 
     def __init__(
@@ -74,6 +81,8 @@ class PictureMemory:
         colours_NC: Tensor,
         sources: Sequence[dict[str, str]] = (),
         weights_N: Tensor | None = None,
+        styles_N: Tensor | None = None,
+        scenery_N: Tensor | None = None,
     ) -> None:
         self.keys_KE = keys_KE.float() / 127
         self.offsets = offsets.tolist()
@@ -83,6 +92,8 @@ class PictureMemory:
         self.colours_NC = colours_NC.float() / 255
         self.sources = sources
         self.weights: list[float] = [1.0] * len(full_NT) if weights_N is None else weights_N.tolist()
+        self.scenery: list[bool] = [False] * len(full_NT) if scenery_N is None else scenery_N.bool().tolist()
+        self.styles: list[int] = [len(STYLES)] * len(full_NT) if styles_N is None else styles_N.tolist()
 
     def __len__(self) -> int:
         return int(self.full_NT.shape[0])
@@ -109,6 +120,8 @@ class PictureMemory:
         rng: random.Random,
         *,
         colour: str | None = None,
+        style: str | None = None,
+        behind: bool = False,
         without: frozenset[int] = frozenset(),
         at: float | None = None,
     ) -> list[int]:
@@ -116,14 +129,20 @@ class PictureMemory:
 
         Args:
             colour: pictures that have it are preferred.
+            style: one of `STYLES`; pictures of that style are preferred. Without, `UNASKED` ones seldom come.
+            behind: whether it shall stand behind all else, where places are preferred; elsewhere they seldom come.
             without: pictures that must not be chosen.
             at: chooses the first one, from 0 to 1, instead of `rng`: evenly spread numbers give different pictures.
         """
         pool = [(p, s) for p, s in self.nearest(query_E) if p not in without]
+        if len(pool) < FEW:
+            pool = [(p, s) for p, s in self.nearest(query_E, window=0.5) if p not in without]
         if not pool:
             return []
         best = pool[0][1]
         chances = evened([self.weights[p] * math.exp((s - best) / SHARPNESS) for p, s in pool])
+        named = STYLES.index(style) if style in STYLES else None
+        chances = [c * self._suits(p, named, behind) for c, (p, _) in zip(chances, pool, strict=True)]
         if colour in COLOURS:
             shares = self.colours_NC[[p for p, _ in pool], COLOURS.index(colour)].tolist()
             # What has a colour of its own can be imagined in another.
@@ -139,6 +158,13 @@ class PictureMemory:
             place = pictures.index(first[0])
             del pictures[place], chances[place]
         return first + sample_without_replacement(pictures, chances, count - len(first), rng)
+
+    def _suits(self, picture: int, named: int | None, behind: bool) -> float:
+        place = 1.0 if self.scenery[picture] == behind else 0.1 if behind else 0.02
+        style = self.styles[picture]
+        if named is not None:
+            return place if style == named or behind else 0.01 * place
+        return 0.15 * place if style < len(STYLES) and STYLES[style] in UNASKED else place
 
     def lacks(self, picture: int, colour: str) -> bool:
         """Whether a picture has little of a colour."""

@@ -57,6 +57,7 @@ def remember(
     twice: bool,
     fixed: Mapping[int, int] | None = None,
     without: frozenset[int] = frozenset(),
+    style: str | None = None,
     seed: int | None = None,
 ) -> list[Remembered]:
     """Choose a remembered picture for every place.
@@ -67,6 +68,7 @@ def remember(
         twice: a thing that stands alone is remembered by two pictures, laid over one another.
         fixed: pictures already chosen, by number in `placed`.
         without: pictures that must not be chosen.
+        style: of the whole picture, where one was asked for.
         seed: chooses instead of `rng`, so that successive seeds remember different pictures.
 
     Returns:
@@ -89,6 +91,8 @@ def remember(
                 count - len(pictures),
                 rng,
                 colour=query.colour,
+                style=style,
+                behind=place.role == "background",
                 without=taken,
                 at=None if seed is None else spread(seed, index),
             )
@@ -166,7 +170,7 @@ def recollect(
             halves = [Query(known[text], queries[0].colour) for text in parts]
             placed, queries = [placed[0]] * len(halves), halves
         double = not parts and rng.random() < twice
-        found = remember(memory, placed, queries, rng, twice=double, seed=seed)
+        found = remember(memory, placed, queries, rng, twice=double, style=scene.style, seed=seed)
         grids.append(imagined(memory, found, empty, repaint))
         pictures.append([item.picture for item in found])
     return torch.stack(grids), pictures

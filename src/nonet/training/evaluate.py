@@ -18,6 +18,7 @@ from nonet.engine.engine import Engine
 from nonet.engine.events import Drawn, Failed
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
+from nonet.model.judge import Judge
 from nonet.training.remember import on_white
 from nonet.training.sheets import grid_sheet
 
@@ -90,7 +91,7 @@ def heldout_scenes(sprites: Sprites, count: int) -> tuple[Tensor, list[str]]:
 def precision(model: Model, pixels_BHWC: Tensor, captions: Sequence[str], pool: Sequence[str]) -> float:
     """R-precision: how often a picture's own caption is first among itself and 99 others of the pool."""
     judge = model.judge
-    if judge is None:
+    if not isinstance(judge, Judge):
         raise NonetError("data_missing", f"The model {model.name} has no judge.")
     texts = list(dict.fromkeys([*pool, *captions]))
     read = torch.cat([judge.read(model.text.sentences(texts[i : i + 64])) for i in range(0, len(texts), 64)])

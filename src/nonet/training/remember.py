@@ -17,7 +17,7 @@ from nonet.data.render import SPRITE
 from nonet.data.sprites import Sprites
 from nonet.errors import NonetError
 from nonet.files import atomic_write
-from nonet.model.memory import COLOURS, FULL, GRID, SMALL, PictureMemory
+from nonet.model.memory import COLOURS, FULL, GRID, SMALL, STYLES, PictureMemory
 from nonet.model.vqgan import VQGAN
 
 Embed = Callable[[list[str]], Tensor]
@@ -110,8 +110,14 @@ def memory_tensors(
         "full": full_NT[chosen],
         "small": small_NT[chosen],
         "colours": torch.tensor(shares, dtype=torch.uint8),
+        "styles": torch.tensor([_style_number(records[p].style) for p in keep], dtype=torch.uint8),
+        "scenery": torch.tensor([isinstance(records[p], BackgroundRecord) for p in keep]).to(torch.uint8),
         "weights": torch.tensor([round(255 * min(1.0, records[p].weight)) for p in keep], dtype=torch.uint8),
     }
+
+
+def _style_number(style: str) -> int:
+    return STYLES.index(style) if style in STYLES else len(STYLES)
 
 
 def memory_of(tensors: dict[str, Tensor], sources: Sequence[dict[str, str]] = ()) -> PictureMemory:
@@ -125,6 +131,8 @@ def memory_of(tensors: dict[str, Tensor], sources: Sequence[dict[str, str]] = ()
         tensors["colours"],
         sources,
         tensors["weights"],
+        tensors["styles"],
+        tensors["scenery"],
     )
 
 

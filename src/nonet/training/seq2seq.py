@@ -171,6 +171,7 @@ class Seq2SeqTrainee:
             twice=rng.random() < settings.twice,
             fixed=fixed,
             without=frozenset(own),
+            style=plan.scene.style,
         )
         if drop:
             found = [item for item in found if rng.random() >= settings.drop_slot]
