@@ -97,6 +97,17 @@ def check_model(name: str) -> None:
     locate(name)
 
 
+def judged_by(name: str, judge: str) -> Model:
+    """A model whose candidates CLIP chooses among; `judge` is a folder or the Hub id of what was fetched.
+
+    Raises:
+        NonetError: as `nonet.load`; `model_missing` with the way to get such weights.
+    """
+    from nonet.checkpoints import load
+
+    return load(name, judge=judge)
+
+
 def run(
     model: str | Model, request: DrawRequest, *, display: Display | None = None, low_memory: bool = False
 ) -> Drawing:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from nonet.checkpoints import mindalle
+from nonet.checkpoints.clip import load_clip
 from nonet.checkpoints.components import (
     bart_side,
     minilm_side,
@@ -43,6 +44,7 @@ def load(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     codec_dtype: str | torch.dtype = "float32",
+    judge: str | os.PathLike[str] | None = None,
 ) -> Model:
     """Load a model.
 
@@ -57,6 +59,8 @@ def load(
             in it: float16, which rounds finer, on a CPU that has both, bfloat16 on a GPU. Else it is float32.
         codec_dtype: the same for the codec alone. It runs once a picture, on a CPU no faster in half precision,
             and what is rounded there is seen.
+        judge: published CLIP weights that choose among candidates, a folder or the Hub id of what was fetched (see
+            `load_clip`); None is the model's own judge, if it has one.
 
     Raises:
         NonetError: `model_unknown`, `model_missing`, `config_invalid`, `weights_corrupt`, `file_unreadable`;
@@ -64,6 +68,7 @@ def load(
     """
     path = locate(name_or_path)
     where = _device(device)
+    clip = None if judge is None else load_clip(judge, where)
     loader = _Loader(path, None if codec is None else _existing(codec), where, dtype, codec_dtype)
     if path.is_dir() and is_ours(path):
         model = loader.ours()
@@ -77,6 +82,8 @@ def load(
             f"{path} holds no model in a known format.",
             "A model's folder has config.json with seq2seq.safetensors or flax_model.msgpack, or decoder.pt.",
         )
+    if clip is not None:
+        model.judge = clip
     model.folder = path if path.is_dir() else path.parent
     known = PUBLISHED.get(os.fspath(name_or_path))
     if known is not None:

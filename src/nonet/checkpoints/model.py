@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from nonet.checkpoints.clip import ClipJudge
 from nonet.checkpoints.textside import TextContext, TextSide
 from nonet.errors import NonetError
 from nonet.model.config import Seq2SeqConfig
@@ -61,7 +62,7 @@ class Model:
         seq2seq: the networks from tokens to tokens.
         text: prompts to states.
         vqgan: the codec, None where the folder had none.
-        judge: scores pictures against captions, where there is one.
+        judge: scores pictures against captions, where there is one: the model's own, or CLIP.
         memory: remembered pictures, where there are any.
         defaults: guidance, temperature, top_k and top_p of requests that leave them open.
         licence, origin: of the weights.
@@ -73,7 +74,7 @@ class Model:
     seq2seq: Seq2Seq
     text: TextSide
     vqgan: VQGAN | None = None
-    judge: Judge | None = None
+    judge: Judge | ClipJudge | None = None
     memory: PictureMemory | None = None
     defaults: Mapping[str, Any] = field(default_factory=lambda: dict(PUBLISHED_DEFAULTS))
     licence: str = ""
@@ -191,6 +192,8 @@ class Model:
         """
         if self.judge is None:
             raise NonetError("config_invalid", f"The model {self.name} has no judge.")
+        if isinstance(self.judge, ClipJudge):
+            return self.judge.score(pixels_BHWC, prompt)
         weight = self.judge.head.weight
         sentence_1E = self.text.sentences([prompt]).to(weight)
         scores_B1: Tensor = self.judge(pixels_BHWC.to(weight), sentence_1E)

@@ -11,7 +11,7 @@ from pathlib import Path
 from nonet.errors import NonetError
 
 DOODLE = Path(__file__).resolve().parent.parent / "weights" / "doodle"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _DALLE_FILES = ("config.json", "flax_model.msgpack", "tokenizer.json")
 _VQGAN_FILES = ("config.json", "flax_model.msgpack")
 
@@ -110,7 +110,7 @@ def locate(name_or_path: str | os.PathLike[str]) -> Path:
     path = Path(name).expanduser()
     if path.exists():
         return path
-    if _HUB_ID.fullmatch(name):
+    if HUB_ID.fullmatch(name):
         folder = snapshot(HubRepo(name, "", ("config.json",), (), 0))
         if folder is not None:
             return folder

@@ -49,6 +49,13 @@ def draw(
         int | None,
         typer.Option(help="Draw this many and keep the best COUNT. Default: COUNT.", show_default=False),
     ] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="CLIP weights that choose among candidates. Default: the model's own judge.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write to. Default: nonet/<prompt>-<seed>.", show_default=False),
@@ -97,7 +104,8 @@ def draw(
     display = display_for(sys.stderr, request.prompt, request.count, quiet=quiet)
     with ending_on_sigterm(), folder:
         with display:
-            drawn = drawing.run(model, request, display=display, low_memory=low_memory)
+            chosen = drawing.judged_by(model, judge) if judge else model
+            drawn = drawing.run(chosen, request, display=display, low_memory=low_memory)
         paths, sheet = folder.write(*drawing.encode(drawn, carried))
     for note in (*drawn.notes, *carried.notes):
         typer.echo(f"note: {note}", err=True)

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from nonet.engine.request import DrawRequest
-from nonet.model.judge import Judge
 from nonet.model.seq2seq import ImageDecoder
 from nonet.model.vqgan import VQGAN
 
@@ -59,7 +58,7 @@ class DrawingModel(Protocol):
     def codec(self) -> VQGAN: ...
 
     @property
-    def judge(self) -> Judge | None: ...
+    def judge(self) -> object | None: ...
 
     @property
     def memory(self) -> object | None: ...
