@@ -9,8 +9,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from nonet.checkpoints.components import _tokenizer as read_tokenizer
-from nonet.checkpoints.components import on_meta
+from nonet.checkpoints.components import on_meta, read_tokenizer
 from nonet.checkpoints.fill import fill
 from nonet.checkpoints.flax import read_json
 from nonet.checkpoints.names import same_parts

@@ -138,7 +138,7 @@ def minilm_side(folder: Path, values: dict[str, Any], length: int, device: torch
     config = MiniLMConfig.from_dict(table(values, "text_encoder", folder))
     # In float32 whatever the decoder has: it runs once a prompt, and similarities are compared.
     encoder = own_network(lambda: MiniLM(config), folder / "text.safetensors", torch.float32, device)
-    tokenizer = TextTokenizer.bert(_tokenizer(folder / "tokenizer.json"), config.vocab_size)
+    tokenizer = TextTokenizer.bert(read_tokenizer(folder / "tokenizer.json"), config.vocab_size)
     return MiniLMSide(encoder, tokenizer, length)
 
 
@@ -200,7 +200,7 @@ def table(values: dict[str, Any], key: str, folder: Path) -> dict[str, Any]:
 def _bart_tokenizer(folder: Path, suffix: str, vocab_size: int) -> TextTokenizer | None:
     whole = folder / "tokenizer.json"
     if not suffix and whole.is_file():
-        return TextTokenizer.bart(_tokenizer(whole), vocab_size)
+        return TextTokenizer.bart(read_tokenizer(whole), vocab_size)
     vocab, merges = folder / f"vocab{suffix}.json", folder / f"merges{suffix}.txt"
     if not vocab.is_file() or not merges.is_file():
         return None
@@ -214,7 +214,12 @@ def _bart_tokenizer(folder: Path, suffix: str, vocab_size: int) -> TextTokenizer
     return TextTokenizer.bart_from_merges(read_json(vocab), [(p[0], p[1]) for p in pairs], vocab_size)
 
 
-def _tokenizer(path: Path) -> Tokenizer:
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer in a `tokenizer.json`.
+
+    Raises:
+        NonetError: `weights_corrupt`, `config_invalid`, `file_unreadable`.
+    """
     text = json.dumps(read_json(path))
     try:
         return Tokenizer.from_str(text)
