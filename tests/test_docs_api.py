@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import browsing
 import documents
 from api_site import LiveSite, live_site
 from nonet.errors import CODES
@@ -52,6 +53,17 @@ def test_every_api_has_a_python_example_that_saves_pictures() -> None:
     saving = [block.text for block in blocks("python") if ".write(" in block.text]
     for address in ("/api/drawings", "images.generate(", "stream=True", "/generate"):
         assert any(address in text for text in saving), address
+
+
+@pytest.mark.parametrize("block", blocks("js"), ids=str)
+def test_documented_javascript_runs_in_a_browser(block: documents.Block, live: LiveSite) -> None:
+    with browsing.chromium() as browser, browsing.visit(browser, live.url) as (page, _):
+        page.goto("/about")
+        page.evaluate("document.body.replaceChildren(...Array.from({ length: 9 }, () => new Image()))")
+        page.evaluate(f"async () => {{ {block.text} }}")
+        page.wait_for_function(
+            "[...document.images].every((one) => one.src.endsWith('.png') && one.naturalWidth)"
+        )
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("sh") if "curl" in block.text], ids=str)

@@ -153,7 +153,7 @@ async def draw(asked: DrawAsked, request: Request, caller: Asking) -> DrawAnswer
 async def v3(asked: V3Asked, request: Request, caller: Asking) -> V3Answered:
     """As version 2, with `ids` and a line to draw next."""
     job = await _drawn(asked, request, caller, asked.negative_prompt)
-    following = (alike(asked.prompt, 1) or [surprise()])[0]
+    following = await anyio.to_thread.run_sync(_following, asked.prompt)
     return V3Answered(images=_paths(job), ids=_ids(job), next_prompt=following)
 
 
@@ -208,6 +208,10 @@ async def _drawn(asked: _Asked, request: Request, caller: Caller, negative: str 
     wanted = draw_request(prompt=asked.prompt, negative_prompt=negative or "", count=count_of(services))
     job = await anyio.to_thread.run_sync(partial(accept, services, wanted, caller=caller, api="craiyon"))
     return await finished(services, job, request)
+
+
+def _following(prompt: str) -> str:
+    return (alike(prompt, 1) or [surprise()])[0]
 
 
 def _image(text: str) -> ImagePath:
