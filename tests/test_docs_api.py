@@ -20,6 +20,7 @@ from nonet.service.hub import FINAL
 from nonet.service.openai_schemas import ImagesAsked
 from nonet.service.schemas import DrawingAsked
 from nonet.service.shapes import openai_status
+from service_fakes import until
 
 PAGE = "docs/api.md"
 SHOWN = "http://127.0.0.1:7777"
@@ -61,9 +62,8 @@ def test_documented_javascript_runs_in_a_browser(block: documents.Block, live: L
         page.goto("/about")
         page.evaluate("document.body.replaceChildren(...Array.from({ length: 9 }, () => new Image()))")
         page.evaluate(f"async () => {{ {block.text} }}")
-        page.wait_for_function(
-            "[...document.images].every((one) => one.src.endsWith('.png') && one.naturalWidth)"
-        )
+        shown = "[...document.images].every((one) => one.src.endsWith('.png') && one.naturalWidth)"
+        until(lambda: page.evaluate(shown))
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("sh") if "curl" in block.text], ids=str)
