@@ -23,6 +23,7 @@ from torch import Tensor
 
 from nonet.engine.drawing_step import draw_token
 from nonet.engine.events import Partial, Progress, Started
+from nonet.engine.fixed_step import FixedSteps
 from nonet.engine.job import Block, Job, never_single
 from nonet.engine.needs import DrawingModel
 from nonet.engine.painting import Painter
@@ -52,9 +53,12 @@ class Batcher:
         model: what draws.
         max_rows: most rows of the decoder at a time; a guided picture takes two.
         low_memory: paint one picture at a time, and keep no caches for later.
+        fixed: draw a block that is alone in steps of fixed shapes (see `FixedStep`); None does so on a GPU.
     """
 
-    def __init__(self, model: DrawingModel, *, max_rows: int, low_memory: bool = False) -> None:
+    def __init__(
+        self, model: DrawingModel, *, max_rows: int, low_memory: bool = False, fixed: bool | None = None
+    ) -> None:
         self.model = model
         self.max_rows = max_rows
         # Half, so that a large request leaves room for the next one; but nine guided pictures stay together.
@@ -66,6 +70,8 @@ class Batcher:
         self.first_tokens = max(1, round(self.painter.side * FIRST_ROWS)) * self.painter.side
         self._low_memory = low_memory
         self._on_cuda = model.decoder.lm_head.weight.is_cuda
+        wanted = self._on_cuda if fixed is None else fixed
+        self._fixed = FixedSteps(model) if wanted and FixedSteps.serve(model.decoder) else None
         self._spare: list[KVCache] = []
         self._negatives: OrderedDict[str, Read] = OrderedDict()
         self._empty_TD: Tensor | None = None
@@ -162,10 +168,18 @@ class Batcher:
                 if not rows or rows > free:
                     break
                 with _Guard([job]):
-                    block = Block(job, pictures, self.model, self._cache(rows), self._empty_hint())
+                    block = self._block(job, pictures, rows)
                     job.started = pictures.stop
                     job.rows += rows
                     self.blocks.append(block)
+
+    def _block(self, job: Job, pictures: range, rows: int) -> Block:
+        if self._fixed is None:
+            return Block(job, pictures, self.model, self._cache(rows), self._empty_hint())
+        step = self._fixed.take(len(pictures), guided=job.guided, sampling=job.sampling)
+        block = Block(job, pictures, self.model, step.cache, None)
+        step.begin(block)
+        return block
 
     def _empty_hint(self) -> Tensor | None:
         """What a decoder that takes hints is told when nothing is remembered."""
@@ -194,7 +208,10 @@ class Batcher:
     def _draw_tokens(self, blocks: Sequence[Block]) -> None:
         model = self.model
         try:
-            draw_token(model.decoder, blocks, model.codebook_size)
+            if len(blocks) == 1 and blocks[0].fixed is not None:
+                blocks[0].fixed.draw(blocks[0])
+            else:
+                draw_token(model.decoder, blocks, model.codebook_size)
         except Exception:
             # Whose fault was it? Each request by itself; a step that failed has changed nothing.
             for job in dict.fromkeys(block.job for block in blocks):
@@ -218,13 +235,17 @@ class Batcher:
             job.fresh = False
         if block.finished:
             self._let_go(block)
-            for picture, tokens_T in zip(block.pictures, block.tokens_PT, strict=True):
+            # A copy: a fixed step's memory goes to the next block.
+            for picture, tokens_T in zip(block.pictures, block.tokens_PT.clone(), strict=True):
                 self.unpainted.append((job, picture, tokens_T))
 
     def _let_go(self, block: Block) -> None:
         self.blocks.remove(block)
         block.job.rows -= block.rows.count
-        if not self._low_memory:
+        if block.fixed is not None:
+            if self._fixed is not None and not self._low_memory:
+                self._fixed.give_back(block.fixed)
+        elif not self._low_memory:
             self._spare.append(block.rows.cache)
 
     # Pixels
@@ -293,8 +314,8 @@ class Batcher:
     def _timed(self, work: Callable[[], None]) -> float:
         began = time.perf_counter()
         work()
-        if self._on_cuda:
-            # Otherwise only the starting of kernels would be measured.
+        if self._on_cuda and len(self.jobs) > 1:
+            # Otherwise only the starting of kernels would be measured. Who draws alone shares no time.
             torch.cuda.synchronize()
         return time.perf_counter() - began
 

@@ -21,6 +21,7 @@ from nonet.model.stepping import Context, CrossKV, Rows
 
 if TYPE_CHECKING:
     from nonet.engine.events import Pixels
+    from nonet.engine.fixed_step import FixedStep
 
 BLOCK_PICTURES = 16
 """Pictures that are drawn side by side at one position; larger requests are cut into several blocks."""
@@ -126,6 +127,7 @@ class Block:
         done: how many tokens that is.
         shown: rows of tokens in the last partial pictures.
         healthy_P: False from the step on in which a picture's logits were not finite.
+        fixed: the step of fixed shapes that it has, on a GPU.
     """
 
     def __init__(
@@ -157,6 +159,7 @@ class Block:
                 self.held_TPS = memory_PST.permute(2, 0, 1).contiguous()
             # Position first: each step reads one slice.
             self.hint_TRD = torch.cat(parts).transpose(0, 1).contiguous()
+        self.fixed: FixedStep | None = None
         self.done = 0
         self.shown = 0
 
