@@ -7,6 +7,7 @@ from the same arrays by their own names. Needs 9 GB of memory, 4 GB of disk and 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -144,10 +145,12 @@ def folder(trees: dict[str, Tree], tmp_path_factory: pytest.TempPathFactory) -> 
         "encoder_vocab_size": TEXT,
         "image_vocab_size": IMAGE,
         "decoder_start_token_id": IMAGE,
+        "init_std": 0.02,
     }
     for name in ("encoder", "decoder"):
         config |= {f"{name}_layers": L, f"{name}_attention_heads": 16, f"{name}_ffn_dim": F}
     (folder / "config.json").write_text(json.dumps(config))
+    shutil.copyfile(forged.BPE / "tokenizer.json", folder / "tokenizer.json")
     yield folder
     for file in folder.rglob("*.msgpack"):
         file.unlink()
@@ -282,6 +285,32 @@ def test_loading_needs_the_weights_and_less_than_a_gigabyte(folder: Path) -> Non
     weights, peak = (int(word) for word in done.stdout.split())
     assert weights > 1_000_000_000
     assert peak < weights + 1_000_000_000
+
+
+DRAW = """
+import pathlib, sys
+import nonet
+from nonet.engine import Drawn, DrawRequest, Engine
+model = nonet.load(sys.argv[1], dtype="bfloat16", device="cpu")
+with Engine(model, low_memory=sys.argv[2] == "low") as engine:
+    events = list(engine.submit(DrawRequest(prompt="a red apple on a table", seed=1)))
+assert sum(isinstance(event, Drawn) for event in events) == 9, events[-1]
+assert events[0].request.top_k == 50 and events[0].request.guidance == 10.0
+status = pathlib.Path("/proc/self/status").read_text()
+print(1024 * int(status.partition("VmHWM:")[2].split()[0]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
+def test_nine_pictures_are_drawn_in_two_and_a_half_gigabytes(folder: Path) -> None:
+    peaks = {}
+    for memory in ("plain", "low"):
+        done = subprocess.run(
+            [sys.executable, "-c", DRAW, str(folder), memory], capture_output=True, text=True, check=True
+        )
+        peaks[memory] = int(done.stdout)
+    assert peaks["plain"] < 2_500_000_000
+    assert peaks["low"] < peaks["plain"]
 
 
 def test_a_converted_set_of_torch_files_is_known_without_a_config(
