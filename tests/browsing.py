@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,7 +83,7 @@ def visit(
         yield page, context
     finally:
         context.close()
-    assert not complaints
+    assert not complaints, list(complaints)
 
 
 def draw(page: Page, prompt: str) -> str:
@@ -103,6 +104,17 @@ def path_of(page: Page) -> str:
 def drawn(page: Page) -> None:
     """Wait until all pictures are there."""
     page.wait_for_selector("#after .deeds")
+
+
+def eventually(page: Page, expression: str, argument: Any = None) -> None:
+    """Wait for a JavaScript expression to become true.
+
+    Playwright's own `wait_for_function` needs `eval`, which the pages' content security policy forbids.
+    """
+    ends = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < ends, f"it did not become true: {expression}"
+        page.wait_for_timeout(50)
 
 
 def violations(page: Page) -> list[str]:

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
         default=[],
         description="Other sites whose pages may use the APIs, without cookies or keys; * for all.",
     )
+    frame_ancestors: list[str] = Field(
+        default=[],
+        description="Sites that may show the pages in a frame, such as https://huggingface.co; no others may.",
+    )
     admin_token: SecretStr = Field(
         default=SecretStr(""), description="Opens /admin; without one there is no such page."
     )

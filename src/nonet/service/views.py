@@ -15,11 +15,12 @@ from starlette.responses import HTMLResponse
 from nonet.errors import NonetError
 from nonet.output import slug
 from nonet.service.assets import assets
+from nonet.service.intake import services_of
 from nonet.service.records import Job, Place
 from nonet.sheet import grid_shape
 
-# Partials come as data: addresses, the meme maker makes blob: ones. Nothing comes from elsewhere, no script or style
-# stands in a page, and no other site can put a page into a frame.
+# Partials come as data: addresses, the meme maker makes blob: ones. Nothing comes from elsewhere, and no script or
+# style stands in a page.
 CONTENT_SECURITY = "; ".join(
     [
         "default-src 'none'",
@@ -29,11 +30,9 @@ CONTENT_SECURITY = "; ".join(
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
-        "frame-ancestors 'none'",
     ]
 )
 HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY,
     "X-Content-Type-Options": "nosniff",
     # The address of a drawing is what lets people see it; other sites are not to learn it.
     "Referrer-Policy": "same-origin",
@@ -66,7 +65,9 @@ def page(
 ) -> HTMLResponse:
     """A page with the headers that every page has; `code` is HTTP's."""
     text = render(name, here=request.url.path, **values)
-    return HTMLResponse(text, code, {**HEADERS, **(headers or {})})
+    frames = " ".join(services_of(request).settings.frame_ancestors) or "'none'"
+    policy = {"Content-Security-Policy": f"{CONTENT_SECURITY}; frame-ancestors {frames}"}
+    return HTMLResponse(text, code, {**HEADERS, **policy, **(headers or {})})
 
 
 def message(

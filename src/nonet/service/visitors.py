@@ -25,10 +25,14 @@ def own_form(request: Request) -> None:
     Raises:
         NonetError: `not_allowed`.
     """
-    origin = request.headers.get("origin")
     site = request.headers.get("sec-fetch-site")
-    hosts = {request.headers.get("host", ""), urlsplit(base_url(services_of(request), request)).netloc}
-    foreign = site == "cross-site" or (origin is not None and urlsplit(origin).netloc not in hosts)
+    origin = request.headers.get("origin")
+    if site is not None:
+        foreign = site not in ("same-origin", "none")
+    else:
+        # Older browsers, and plain http. Behind a proxy the site may be asked by another name than browsers know.
+        hosts = {request.headers.get("host", ""), urlsplit(base_url(services_of(request), request)).netloc}
+        foreign = origin is not None and urlsplit(origin).netloc not in hosts
     if foreign:
         raise NonetError(
             "not_allowed", "This was sent from another site's page.", "Go to the drawing's own page."

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 import browsing
 import live_server
 import service_fakes
-from browsing import PHONE, draw, drawn, path_of, visit
+from browsing import PHONE, draw, drawn, eventually, path_of, visit
 from nonet.service.server import app_of
 
 
@@ -135,7 +135,7 @@ def test_the_keyboard_is_enough(browser: Browser, site: str) -> None:
         page.keyboard.press("Escape")
         expect(page.locator("#viewer")).to_be_hidden()
         # Back where one was: on the picture that was seen last.
-        page.wait_for_function("document.activeElement.dataset.picture === '3'")
+        eventually(page, "document.activeElement.dataset.picture === '3'")
 
 
 def test_pictures_can_be_taken_along(browser: Browser, site: str) -> None:
@@ -158,8 +158,8 @@ def test_a_meme_is_made_in_the_browser(browser: Browser, site: str) -> None:
         path = draw(page, "a cat for a meme")
         drawn(page)
         page.goto(f"{path}/meme/4")
-        page.wait_for_function(
-            "document.getElementById('canvas').getContext('2d').getImageData(9, 300, 1, 1).data[3] > 0"
+        eventually(
+            page, "document.getElementById('canvas').getContext('2d').getImageData(9, 300, 1, 1).data[3] > 0"
         )
         before = page.evaluate("document.getElementById('canvas').toDataURL()")
         page.fill("#top", "when you ask")
@@ -170,6 +170,38 @@ def test_a_meme_is_made_in_the_browser(browser: Browser, site: str) -> None:
         made = browsing.downloaded(page, "#download").read_bytes()
         assert made.startswith(b"\x89PNG")
         assert int.from_bytes(made[16:20], "big") == 768
+
+
+def test_sharing_by_the_system_and_by_the_clipboard(browser: Browser, site: str) -> None:
+    stub = """
+      window.shared = [];
+      navigator.canShare = (what) => what.files.every((one) => one.type === "image/png");
+      navigator.share = async (what) => { shared.push([what.url, what.files.map((one) => one.size > 1000)]); };
+    """
+    with visit(browser, site, permissions=["clipboard-read", "clipboard-write"]) as (page, context):
+        context.add_init_script(stub)
+        path = draw(page, "a cat to share")
+        drawn(page)
+        page.click("[data-share=native]")
+        eventually(page, "shared.length === 1")
+        assert page.evaluate("shared") == [[f"{site}{path}", [True]]]
+        page.click("[data-share=copy]")
+        expect(page.locator("#status")).to_contain_text("The address is copied.")
+        assert page.evaluate("navigator.clipboard.readText()") == f"{site}{path}"
+        links = page.locator("#share a").evaluate_all("links => links.map(one => one.hostname)")
+        assert links == ["x.com", "www.reddit.com"]
+
+
+def test_the_browser_complains_where_the_policy_is_broken(browser: Browser, site: str) -> None:
+    # Otherwise the other tests would prove nothing.
+    def styled() -> None:
+        with visit(browser, site) as (page, _):
+            page.goto("/about")
+            page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
+            page.wait_for_timeout(200)
+
+    with pytest.raises(AssertionError, match="Content Security Policy"):
+        styled()
 
 
 def test_what_was_drawn_on_this_device_is_remembered_here_alone(browser: Browser, site: str) -> None:
@@ -197,13 +229,13 @@ def test_draw_again_and_more_like_this(browser: Browser, site: str) -> None:
         drawn(page)
         number = page.inner_text("#plate")
         page.click("text=Draw it again")
-        page.wait_for_function("path => location.pathname !== path", arg=path)
+        eventually(page, "path => location.pathname !== path", path)
         drawn(page)
         assert page.inner_text("#plate") != number
         again = path_of(page)
         line = page.locator("#after .chips button").nth(1).inner_text()
         page.locator("#after .chips button").nth(1).click()
-        page.wait_for_function("path => location.pathname !== path", arg=again)
+        eventually(page, "path => location.pathname !== path", again)
         drawn(page)
         assert page.input_value("#prompt") == line
         page.go_back()
@@ -283,8 +315,8 @@ def test_a_full_line_is_a_place_to_wait_that_tries_again_by_itself(
         for prompt in ("a cat pause=0.4", "a dog pause=0.1"):
             answer = context.request.post("/api/drawings", data={"prompt": prompt})
             assert answer.status == 202
-            service_fakes.until(lambda: full.services.jobs.queued() in (0, 1))
-            page.wait_for_timeout(700)
+            if prompt.startswith("a cat"):
+                service_fakes.until(lambda: full.services.jobs.queued() == 0)
         page.goto("/")
         page.fill("#prompt", "a fish")
         with page.expect_response(lambda seen: seen.url.endswith("/d") and seen.status == 503) as refused:

@@ -40,6 +40,19 @@ def test_every_page_has_the_strict_policy_and_one_status_region(site: Visitors) 
         assert "{{" not in answer.text
 
 
+def test_only_named_sites_may_frame_the_pages(site: Visitors, tmp_path: Path) -> None:
+    assert "frame-ancestors 'none'" in site.browser().get("/").headers["content-security-policy"]
+    with visited(tmp_path, frame_ancestors=["https://host.example"]) as framed:
+        policy = framed.browser().get("/").headers["content-security-policy"]
+        assert "frame-ancestors https://host.example" in policy
+
+
+def test_other_sites_cannot_hand_lines_in(site: Visitors) -> None:
+    answer = site.browser().post("/d", data={"prompt": "a cat"}, headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert "Not yours" in answer.text
+
+
 def test_a_form_leads_to_the_drawings_own_address(site: Visitors) -> None:
     browser = site.browser()
     answer = browser.post(

@@ -6,6 +6,7 @@ import html
 import io
 import struct
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -139,6 +140,36 @@ def test_too_much_is_refused_and_nothing_large_reaches_the_disk(
     assert send(browser, bytes(26_500_000)).status_code == 413
     assert browser.post("/api/verify", content=bytes(26_500_000)).status_code == 413
     assert looked == [24_000_000]
+
+
+def test_what_waits_is_bounded_before_it_is_read(site: Visitors, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+    started = threading.Semaphore(0)
+
+    def look(data: bytes) -> dict[str, Any]:
+        started.release()
+        let_go.wait(30)
+        return {"verdict": "unknown"}
+
+    monkeypatch.setattr("nonet.service.routes.verify.verify_apart", look)
+    answers: list[int] = []
+    browser = site.browser(Accept="application/json")
+    waiting = [
+        threading.Thread(target=lambda: answers.append(browser.post("/api/verify", content=b"x").status_code))
+        for _ in range(4)
+    ]
+    for thread in waiting:
+        thread.start()
+    for _ in waiting:
+        assert started.acquire(timeout=30)
+    refused = browser.post("/api/verify", content=b"x")
+    assert refused.status_code == 503
+    assert int(refused.headers["retry-after"]) == 10
+    let_go.set()
+    for thread in waiting:
+        thread.join()
+    assert answers == [200] * 4
+    assert browser.post("/api/verify", content=b"x").status_code == 200
 
 
 def test_one_caller_cannot_keep_it_busy(site: Visitors, monkeypatch: pytest.MonkeyPatch) -> None:

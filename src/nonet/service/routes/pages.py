@@ -18,6 +18,7 @@ from nonet.service.records import Caller, Job
 from nonet.service.routes import keeping
 from nonet.service.routes.dallemini import version_answer, wants_json
 from nonet.service.views import drawing_view, face, page, standing
+from nonet.service.visitors import own_form
 
 router = APIRouter(include_in_schema=False)
 router.include_router(keeping.router)
@@ -46,7 +47,7 @@ def surprise() -> Response:
     )
 
 
-@router.post("/d")
+@router.post("/d", dependencies=[Depends(own_form)])
 def draw(
     request: Request,
     caller: Asking,

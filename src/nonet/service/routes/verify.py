@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from nonet.errors import NonetError
 from nonet.safety.provenance.decoding import MAX_BYTES
 from nonet.service.callers import caller_of
-from nonet.service.errors import headers_of, status_of
+from nonet.service.errors import OverloadedError, headers_of, status_of
 from nonet.service.records import Caller
 from nonet.service.routes.answers import errors
 from nonet.service.verifying import verify_apart
@@ -27,6 +28,7 @@ Asking = Annotated[Caller, Depends(caller_of)]
 BODY_BYTES = MAX_BYTES + 100_000
 """The largest body: a file and the form around it."""
 _RATE = "30/10minute"
+_places = threading.BoundedSemaphore(4)
 _VERDICTS = {
     "nonet": "Made by Nonet",
     "generated": "The file says that a model generated it",
@@ -49,8 +51,7 @@ def ask(request: Request) -> Response:
 async def look(request: Request, caller: Asking) -> Response:
     """The form with what was found."""
     try:
-        data = await _picture(request)
-        report = await anyio.to_thread.run_sync(_look, data, caller)
+        report = await _verified(request, caller)
     except NonetError as error:
         return _page(request, text=f"{error.message} {error.hint}".strip(), error=error)
     return _page(request, report=report)
@@ -83,13 +84,29 @@ async def look_api(request: Request, caller: Asking) -> JSONResponse:
     `verdict` is `nonet`, `generated` or `unknown`; `unknown` never means that no model made it. The file comes as the
     body itself, or as `file` of a form. It is not stored.
     """
-    data = await _picture(request)
-    return JSONResponse(await anyio.to_thread.run_sync(_look, data, caller))
+    return JSONResponse(await _verified(request, caller))
 
 
-def _look(data: bytes, caller: Caller) -> dict[str, Any]:
-    not_too_often(caller, "verify", _RATE)
-    return verify_apart(data)
+async def _verified(request: Request, caller: Caller) -> dict[str, Any]:
+    """What was found in the picture that was sent.
+
+    Raises:
+        NonetError: `unavailable` and `rate_limited` before a byte of it is read; see `_picture` and `verify_apart`.
+    """
+    # Each holds up to 25 MB and one of the threads that serve everything else.
+    if not _places.acquire(blocking=False):
+        raise OverloadedError(
+            "unavailable",
+            "Others are having their pictures looked at.",
+            "Try again in a moment.",
+            retry_after=10,
+        )
+    try:
+        not_too_often(caller, "verify", _RATE)
+        data = await _picture(request)
+        return await anyio.to_thread.run_sync(verify_apart, data)
+    finally:
+        _places.release()
 
 
 async def _picture(request: Request) -> bytes:

@@ -18,7 +18,7 @@ function piece({ id, prompt, at }) {
   const address = `/d/${encodeURIComponent(id)}`;
   const text = String(prompt ?? "");
   const picture = element("img", { src: `${address}/small.webp`, width: 288, height: 288, loading: "lazy", alt: `nine pictures of: ${text}, AI-generated` });
-  const name = element("span", { className: "name", textContent: text });
+  const name = element("span", { className: "name", dir: "auto", textContent: text });
   const away = element("button", { className: "plain", textContent: "Forget", type: "button" });
   const item = element("li", { className: "piece" }, element("a", { href: address }, picture, name), element("p", {}, new Date(at).toLocaleDateString(), " ", away));
   picture.addEventListener("error", () => { picture.alt = `${text} (not drawn, or not here any more)`; picture.classList.add("gone"); });
