@@ -19,6 +19,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from nonet.errors import NonetError
 from nonet.service.intake import accept, draw_request, services_of, visible
+from nonet.service.pictures import visible as there
 from nonet.service.records import Caller, Job
 from nonet.service.routes.answers import ASKING, WAITING, files, plain_errors
 from nonet.service.routes.dallemini import count_of
@@ -173,7 +174,7 @@ def upscale(asked: UpscaleAsked, request: Request) -> UpscaleAnswered:
     image = _image(asked.image_id)
     services = services_of(request)
     job = visible(services, image.job)
-    picture_of(services, job, image.index, "webp")
+    there(job, image.index)  # it is made when it is fetched
     larger = ImagePath(image.job, image.index, FACTOR)
     return UpscaleAnswered(images=[larger.text(_day(job))], ids=[larger.id])
 
