@@ -153,6 +153,16 @@ def test_every_operation_says_what_it_does_and_how_it_fails(described: dict[str,
             assert set(examples) <= CODES
 
 
+def test_the_example_of_an_answer_is_what_is_answered(live: LiveSite, described: dict[str, Any]) -> None:
+    (example,) = described["components"]["schemas"]["DrawingShown"]["examples"]
+    real = live.drawn(example["prompt"], count=1, seed=7)
+    assert real.keys() == example.keys()
+    assert real["pictures"][0].keys() == example["pictures"][0].keys()
+    assert {name for name, value in real.items() if value is None} <= {
+        name for name, value in example.items() if value is None
+    }
+
+
 def test_the_examples_of_requests_are_taken(live: LiveSite, described: dict[str, Any]) -> None:
     schemas = described["components"]["schemas"]
     for name, path in (("DrawingAsked", "/api/drawings"), ("ImagesAsked", "/v1/images/generations")):

@@ -95,8 +95,49 @@ class ErrorAnswer(BaseModel):
     error: ErrorShown
 
 
+_HERE = "http://127.0.0.1:7777/api/drawings/uYA4jqIGTBif5uxD21-WYQ"
+_EXAMPLE: dict[str, Any] = {
+    "id": "uYA4jqIGTBif5uxD21-WYQ",
+    "state": "drawn",
+    "place": None,
+    "eta_seconds": None,
+    "queued": None,
+    "url": _HERE,
+    "page": "http://127.0.0.1:7777/d/uYA4jqIGTBif5uxD21-WYQ",
+    "events": f"{_HERE}/events",
+    "sheet": f"{_HERE}/sheet.png",
+    "prompt": "a cat on the moon",
+    "negative_prompt": "",
+    "count": 1,
+    "seed": 7,
+    "guidance": None,
+    "temperature": None,
+    "top_k": None,
+    "top_p": None,
+    "candidates": None,
+    "model": "doodle",
+    "created": "2026-11-25T19:30:00Z",
+    "started": "2026-11-25T19:30:00Z",
+    "ended": "2026-11-25T19:30:03Z",
+    "seconds": 2.9,
+    "notes": [],
+    "error": None,
+    "pictures": [
+        {
+            "index": 0,
+            "seed": 7,
+            "score": 0.31,
+            "sources": [{"title": "black cat", "set": "Fluent Emoji 3D", "licence": "MIT"}],
+            **{kind: f"{_HERE}/pictures/0.{kind}" for kind in ("png", "webp", "jpg")},
+        }
+    ],
+}
+
+
 class DrawingShown(BaseModel):
     """A drawing and how far it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: str
     state: Literal["queued", "drawing", "drawn", "failed", "cancelled", "expired"]

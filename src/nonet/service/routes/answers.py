@@ -88,11 +88,13 @@ def _collected(
     body: Callable[[NonetError, int], dict[str, Any]],
 ) -> Responses:
     found: Responses = {}
-    for code in codes:
-        status = status_of(code)
+    answered = [(code, status_of(code), _EXAMPLES[code]) for code in codes]
+    if "too_large" in codes:  # where there is a body
+        answered.append(("request_invalid", 408, ("The body did not come within 10 seconds.", "")))
+    for code, status, said in answered:
         answer = found.setdefault(status, {"content": {"application/json": {"examples": {}}}})
         examples = answer["content"]["application/json"]["examples"]
-        examples[code] = {"value": body(NonetError(code, *_EXAMPLES[code]), status)}
+        examples[code] = {"value": body(NonetError(code, *said), status)}
         answer["description"] = ", ".join(f"`{name}`" for name in examples)
         if status in (429, 503):
             answer["headers"] = _WAIT
