@@ -15,6 +15,7 @@ from nonet.checkpoints.textside import MiniLMSide
 from nonet.cli import main
 from nonet.model.minilm import MiniLM, MiniLMConfig
 from nonet.model.tokenizer import TextTokenizer
+from nonet.training.run import load_state
 from nonet.training.textside import TextSide
 from tiny_collection import COLOURS, PLACES, THINGS, write_tiny_collection
 
@@ -66,6 +67,7 @@ CONFIGS = {
         text_encoder = "minilm"
         context_dim = {TEXT}
         memory_slots = 4
+        memory_copies = true
         [run]
         total_steps = 2
         batch = 2
@@ -144,6 +146,8 @@ def test_the_documented_training_makes_a_model_that_draws(
     assert card.startswith("# sketch\n")
     assert "| codec | 2 " in card
     assert len(list((workplace / "nonet").rglob("*.png"))) == 3
+    state = load_state(workplace / "runs" / "second" / "judge" / "state.pt")
+    assert state["started_from"] == "runs/model"
 
 
 def test_training_stops_and_goes_on(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,3 +107,37 @@ def test_a_crowd_is_remembered_less() -> None:
     query = torch.tensor([1.0, 0.0, 0.0])
     found = Counter(crowded.recall(query, 1, random.Random(0), at=(n + 0.5) / 20)[0] for n in range(20))
     assert found[1] > found[0] > 0
+
+
+def styled() -> PictureMemory:
+    """Four pictures of one wording: an emoji, a line drawing, pixel art, and a place."""
+    of = memory()
+    return PictureMemory(
+        torch.tensor([[127, 0, 0]], dtype=torch.int8),
+        torch.tensor([0, 4]),
+        torch.arange(4),
+        of.full_NT,
+        of.small_NT,
+        torch.zeros(4, 11, dtype=torch.uint8),
+        styles_N=torch.tensor([0, 3, 4, 5], dtype=torch.uint8),
+        scenery_N=torch.tensor([0, 0, 0, 1], dtype=torch.uint8),
+    )
+
+
+def often(**wanted: object) -> int:
+    """The picture that is recalled most often."""
+    query = torch.tensor([1.0, 0.0, 0.0])
+    found = Counter(
+        styled().recall(query, 1, random.Random(0), at=(n + 0.5) / 40, **wanted)[0]  # type: ignore[arg-type]
+        for n in range(40)
+    )
+    picture, times = found.most_common(1)[0]
+    assert times > 25
+    return picture
+
+
+def test_styles_and_places_are_heeded() -> None:
+    assert often() == 0
+    assert often(style="line drawing") == 1
+    assert often(style="pixel art") == 2
+    assert often(behind=True) == 3

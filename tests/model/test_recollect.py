@@ -104,3 +104,27 @@ def test_colours_are_looked_for_by_eye() -> None:
 def test_words_nobody_drew_remember_the_nearest_there_are() -> None:
     _, pictures = recollect(memory(), "a zzyzx", [1], embed, EMPTY)
     assert len(pictures[0]) >= 1
+
+
+def test_what_stands_on_something_touches_it() -> None:
+    flat = PictureMemory(
+        (127 * torch.eye(len(WORDS))).to(torch.int8),
+        torch.arange(len(WORDS) + 1),
+        torch.arange(len(WORDS)),
+        torch.arange(len(WORDS))[:, None].expand(-1, 256).contiguous(),
+        torch.arange(len(WORDS))[:, None].expand(-1, 81).contiguous(),
+        torch.zeros(len(WORDS), 11, dtype=torch.uint8),
+        # The armchair is low: only the lower half of its picture is visible.
+        extents_N2=torch.tensor([[0, 255], [0, 255], [0, 255], [128, 255], [0, 255]], dtype=torch.uint8),
+    )
+
+    def feet(slots_ST: Tensor, tokens: set[int]) -> int:
+        rows = [
+            row for row in range(16) if tokens & set(slots_ST.view(SLOTS, 16, 16)[:, row].flatten().tolist())
+        ]
+        return max(rows)
+
+    for seed in range(6):
+        high, _ = recollect(memory(), "a cat on an armchair", [seed], embed, EMPTY)
+        low, _ = recollect(flat, "a cat on an armchair", [seed], embed, EMPTY)
+        assert feet(low[0], {0}) > feet(high[0], {0, 1})

@@ -181,7 +181,7 @@ def read_memory(folder: Path, codes: int) -> PictureMemory:
     if not isinstance(known, list) or not all(isinstance(source, dict) for source in known):
         raise NonetError("config_invalid", f"{sources} is no list of sources.", "Get it again.")
     keys, offsets, members, full, small, colours = (tensors[name] for name in _MEMORY)
-    more = (tensors.get(name) for name in ("weights", "styles", "scenery"))
+    more = (tensors.get(name) for name in ("weights", "styles", "scenery", "extents"))
     return PictureMemory(keys, offsets, members, full, small, colours, known, *more)
 
 

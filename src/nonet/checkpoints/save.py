@@ -181,6 +181,7 @@ def memory_tensors(memory: PictureMemory) -> dict[str, Tensor]:
         "small": memory.small_NT.to(torch.int16),
         "colours": memory.colours_NC.mul(255).round().to(torch.uint8),
         "weights": torch.tensor(memory.weights).clamp(0, 255).round().to(torch.uint8),
+        "extents": torch.tensor(memory.extents, dtype=torch.uint8),
         "scenery": torch.tensor(memory.scenery).to(torch.uint8),
         "styles": torch.tensor(memory.styles, dtype=torch.uint8),
     }

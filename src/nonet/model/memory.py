@@ -69,6 +69,8 @@ class PictureMemory:
             crowd less. None is all alike.
         styles_N: uint8 (N,), the number in `STYLES` of each picture's style. None is not known.
         scenery_N: uint8 or bool (N,), whether a picture shows a place that fills the canvas. None is nowhere.
+        extents_N2: uint8 (N, 2), where what is visible begins from above and where it ends, 0 to 255. None is the
+            whole height.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class PictureMemory:
         weights_N: Tensor | None = None,
         styles_N: Tensor | None = None,
         scenery_N: Tensor | None = None,
+        extents_N2: Tensor | None = None,
     ) -> None:
         self.keys_KE = keys_KE.float() / 127
         self.offsets = offsets.tolist()
@@ -93,6 +96,9 @@ class PictureMemory:
         self.sources = sources
         self.weights: list[float] = [1.0] * len(full_NT) if weights_N is None else weights_N.tolist()
         self.scenery: list[bool] = [False] * len(full_NT) if scenery_N is None else scenery_N.bool().tolist()
+        self.extents: list[list[int]] = (
+            [[0, 255]] * len(full_NT) if extents_N2 is None else extents_N2.tolist()
+        )
         self.styles: list[int] = [len(STYLES)] * len(full_NT) if styles_N is None else styles_N.tolist()
 
     def __len__(self) -> int:
@@ -171,6 +177,11 @@ class PictureMemory:
         if colour not in COLOURS:
             return True
         return float(self.colours_NC[picture, COLOURS.index(colour)]) < ENOUGH
+
+    def extent(self, picture: int) -> tuple[float, float]:
+        """Top and bottom of what is visible, as shares of the picture's height."""
+        top, bottom = self.extents[picture]
+        return top / 255, bottom / 255
 
     def tokens(self, item: Remembered) -> Tensor:
         """A remembered picture's tokens at its size: (256,) or (81,)."""

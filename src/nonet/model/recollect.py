@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from nonet.model.layout import BACKGROUND, Placed, arrange
+from nonet.model.layout import BACKGROUND, Placed, arrange, settle
 from nonet.model.memory import SLOTS, PictureMemory, Remembered, lay
 from nonet.model.phrases import Scene, Thing, parse
 from nonet.model.words import ADJECTIVES, COLOURS
@@ -171,6 +171,10 @@ def recollect(
             placed, queries = [placed[0]] * len(halves), halves
         double = not parts and rng.random() < twice
         found = remember(memory, placed, queries, rng, twice=double, style=scene.style, seed=seed)
+        if len(found) == len(placed):
+            # What stands on something touches it, now that it is known how high the pictures are.
+            settled = settle(placed, scene, [memory.extent(item.picture) for item in found])
+            found = [replace(item, row=place.row) for item, place in zip(found, settled, strict=True)]
         grids.append(imagined(memory, found, empty, repaint))
         pictures.append([item.picture for item in found])
     return torch.stack(grids), pictures

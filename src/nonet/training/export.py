@@ -17,7 +17,14 @@ from nonet.files import atomic_write
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.judge import Judge
 from nonet.model.seq2seq import Seq2Seq
-from nonet.training.remember import load_tokens, memory_of, memory_tensors, picture_tokens, source_line
+from nonet.training.remember import (
+    load_tokens,
+    memory_of,
+    memory_tensors,
+    picture_extents,
+    picture_tokens,
+    source_line,
+)
 from nonet.training.run import load_state, read_run_config
 from nonet.training.start import averaged, judge_config, text_side, trained_codec
 
@@ -50,7 +57,7 @@ def export(runs: Path, collection: Path, out: Path, *, name: str = "doodle") -> 
     text = text_side(device)
     tokens = load_tokens(sprites.collection.folder / f"tokens-{codec_name}.safetensors", codec_name)
     tokens = picture_tokens(sprites, codec) if tokens is None else tokens
-    tensors = memory_tensors(records, *tokens, text.sentences, keep)
+    tensors = memory_tensors(records, *tokens, text.sentences, keep, picture_extents(sprites))
     model = Model(
         name=name,
         config=config,

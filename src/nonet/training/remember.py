@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nonet.data.collection import BackgroundRecord, SpriteRecord
 from nonet.data.render import SPRITE
-from nonet.data.sprites import Sprites
+from nonet.data.sprites import FILL, Sprites
 from nonet.errors import NonetError
 from nonet.files import atomic_write
 from nonet.model.memory import COLOURS, FULL, GRID, SMALL, STYLES, PictureMemory
@@ -49,6 +49,14 @@ def picture_tokens(
             if report is not None:
                 report(count, total)
     return torch.cat(full), torch.cat(small)
+
+
+def picture_extents(sprites: Sprites) -> Tensor:
+    """Top and bottom of what is visible of every sprite and background on its canvas, 0 to 1: (N + M, 2)."""
+    margin = (1 - FILL) / 2
+    things_N2 = margin + FILL * sprites.stats.extent_N4[:, [1, 3]]
+    places_M2 = torch.tensor([[0.0, 1.0]]).expand(len(sprites.backgrounds_MHW3), 2)
+    return torch.cat([things_N2, places_M2])
 
 
 def on_white(rgba_BHW4: Tensor, side: int) -> Tensor:
@@ -89,8 +97,12 @@ def memory_tensors(
     small_NT: Tensor,
     embed: Embed,
     keep: Sequence[int],
+    extents_N2: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """The tensors of a `PictureMemory` over the pictures `keep`; everything is indexed by place in `keep`."""
+    """The tensors of a `PictureMemory` over the pictures `keep`; everything is indexed by place in `keep`.
+
+    `extents_N2`: from `picture_extents`, for all records.
+    """
     called: dict[str, list[int]] = {}
     names = {name.lower() for index in keep for name in (records[index].caption, records[index].concept)}
     for place, picture in enumerate(keep):
@@ -111,6 +123,10 @@ def memory_tensors(
         "small": small_NT[chosen],
         "colours": torch.tensor(shares, dtype=torch.uint8),
         "styles": torch.tensor([_style_number(records[p].style) for p in keep], dtype=torch.uint8),
+        "extents": (torch.tensor([[0.0, 1.0]] * len(records)) if extents_N2 is None else extents_N2)[chosen]
+        .mul(255)
+        .round()
+        .to(torch.uint8),
         "scenery": torch.tensor([isinstance(records[p], BackgroundRecord) for p in keep]).to(torch.uint8),
         "weights": torch.tensor([round(255 * min(1.0, records[p].weight)) for p in keep], dtype=torch.uint8),
     }
@@ -133,6 +149,7 @@ def memory_of(tensors: dict[str, Tensor], sources: Sequence[dict[str, str]] = ()
         tensors["weights"],
         tensors["styles"],
         tensors["scenery"],
+        tensors["extents"],
     )
 
 

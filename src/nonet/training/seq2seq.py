@@ -39,7 +39,8 @@ class Seq2SeqSettings:
 
     `drop_both`, `drop_memory`, `drop_text`: shares of pictures that are trained without them; `drop_slot`: chance of
     each single remembered picture to be forgotten; `own`: share of things that remember themselves; `twice`: share
-    of lone things remembered by two pictures. `muon_lr` is for the matrices inside layers, `lr` for all else.
+    of lone things remembered by two pictures; `exact`: share of things that lie on the token grid just as
+    they are remembered, so that copying is right. `muon_lr` is for the matrices inside layers, `lr` for all else.
     """
 
     total_steps: int = 6000
@@ -54,6 +55,7 @@ class Seq2SeqSettings:
     drop_slot: float = 0.08
     own: float = 0.5
     twice: float = 0.5
+    exact: float = 0.6
     ema: float = 0.998
     seed: int = 0
 

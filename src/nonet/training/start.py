@@ -18,6 +18,7 @@ from nonet.checkpoints import Model, load
 from nonet.data.collection import BackgroundRecord, SpriteRecord
 from nonet.data.composer import Composer
 from nonet.data.fetch import cache_folder, fetch
+from nonet.data.plan import Mixture
 from nonet.data.sources import source_named
 from nonet.data.sprites import Sprites, open_sprites
 from nonet.errors import NonetError
@@ -100,10 +101,11 @@ def make_trainee(
         )
     codec, name = trained_codec(runs / "codec", device)
     memory = whole_memory(sprites, codec, name, text)
+    settings = settings_of(Seq2SeqSettings, values)
     return Seq2SeqTrainee(
         Seq2SeqConfig.from_dict(values["model"]),
-        settings_of(Seq2SeqSettings, values),
-        composer,
+        settings,
+        Composer(sprites, mixture=Mixture(exact=settings.exact), device=device),
         codec,
         memory,
         text,
