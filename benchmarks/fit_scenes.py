@@ -1,8 +1,8 @@
 """Fit the policy's semantic layer to `safety/lists/scenes.txt`: `python benchmarks/fit_scenes.py [--encoder FOLDER]`.
 
-Also uses the calibration prompts (tests/data/policy), and prints how a network that was fitted without a quarter of
-them judges that quarter; the thresholds in `semantic.py` are read off that table. The held-out prompts are not
-touched. A minute on one core.
+Also uses the calibration prompts and captions (tests/data/policy), and prints how networks that were fitted without a
+quarter of them judge that quarter; the thresholds in `semantic.py` are read off that table. The held-out prompts and
+captions are not touched. A few minutes on one core.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from ordinary_prompts import ordinary_prompts
-from policy import CORPORA, lines, pairs, sentence_encoder
+from ordinary_prompts import DEEDS, PLACES, STYLES, ordinary_prompts
+from policy import lines, pairs, sentence_encoder
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,20 +24,34 @@ from torch.nn import functional as F
 from nonet.safety.lists import default_lists, spellings
 from nonet.safety.semantic import CATEGORIES, PROBE, THRESHOLDS, WEIGHTS, read_scenes
 
-HIDDEN, STEPS, BATCH, NOISE = 256, 500, 512, 0.6
-SPELLINGS_A_LINE = 40
+HIDDEN, MEMBERS, STEPS, BATCH, NOISE = 256, 3, 500, 512, 0.6
+SPELLINGS_A_LINE, STYLED_A_LINE, COMPOSED = 40, 4, 1500
 ALLOWED_FORMS = ("a {}", "{} in a window", "a painting of {}", "{} with a cat")
 
 
 def fit(x_ND: Tensor, y_N: Tensor, weight_N: Tensor, seed: int) -> nn.Sequential:
-    """A network on embeddings (N, 384); noise on them stands for other wordings."""
+    """Several networks on embeddings (N, 384), in one; noise on them stands for other wordings."""
+    weight_N = weight_N / weight_N.mean()
+    found = [_fit_one(x_ND, y_N, weight_N, 100 * seed + member) for member in range(MEMBERS)]
+    # Their mean is one network again, with all of their hidden units.
+    joined = nn.Sequential(
+        nn.Linear(x_ND.shape[1], MEMBERS * HIDDEN), nn.ReLU(), nn.Linear(MEMBERS * HIDDEN, len(CATEGORIES))
+    )
+    with torch.no_grad():
+        joined[0].weight.copy_(torch.cat([net[0].weight for net in found]))
+        joined[0].bias.copy_(torch.cat([net[0].bias for net in found]))
+        joined[2].weight.copy_(torch.cat([net[3].weight for net in found], 1) / MEMBERS)
+        joined[2].bias.copy_(torch.stack([net[3].bias for net in found]).mean(0))
+    return joined
+
+
+def _fit_one(x_ND: Tensor, y_N: Tensor, weight_N: Tensor, seed: int) -> nn.Sequential:
     torch.manual_seed(seed)
     net = nn.Sequential(
         nn.Linear(x_ND.shape[1], HIDDEN), nn.ReLU(), nn.Dropout(0.3), nn.Linear(HIDDEN, len(CATEGORIES))
     )
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-    weight_N = weight_N / weight_N.mean()
     for _ in range(STEPS):
         rows = torch.randint(0, len(x_ND), (BATCH,))
         x = x_ND[rows] + NOISE / x_ND.shape[1] ** 0.5 * torch.randn(BATCH, x_ND.shape[1])
@@ -56,6 +72,58 @@ def score(net: nn.Sequential, x_ND: Tensor) -> Tensor:
     return logits[:, 1:].logsumexp(1) - logits[:, 0]
 
 
+@dataclass
+class Sentences:
+    """What the networks are always fitted to."""
+
+    texts: list[str]
+    labels: list[int]
+    weights: list[float]
+
+    def add(self, texts: list[str], label: int, weight: float) -> None:
+        self.texts += texts
+        self.labels += [label] * len(texts)
+        self.weights += [weight] * len(texts)
+
+
+def sentences(captions: list[str], ordinary: list[str]) -> Sentences:
+    """Scenes, plain and in some style; ordinary prompts; allowed phrases; and prompts made of captions."""
+    chance = random.Random(0)
+    styles = [style for style in STYLES if style]
+    found = Sentences([], [], [])
+    for scene in read_scenes():
+        label = CATEGORIES.index(scene.category)
+        some = _some(chance, scene.spellings, SPELLINGS_A_LINE)
+        found.add(some, label, len(some) ** -0.5)
+        some = [
+            chance.choice(("{0}, {1}", "{1} of {0}", "{0} {1}")).format(text, chance.choice(styles))
+            for text in _some(chance, some, STYLED_A_LINE)
+        ]
+        found.add(some, label, 0.5 * len(some) ** -0.5)
+    found.add(ordinary, 0, 0.3)
+    # What the lists allow is harmless here too: "spotted dick", "blood orange", "a murder of crows".
+    for phrase in default_lists().allowed:
+        words = [" ".join(found) for found in spellings("=" + phrase.removeprefix("="))]
+        found.add(_some(chance, [form.format(w) for w in words for form in ALLOWED_FORMS], 6), 0, 0.5)
+    for _ in range(COMPOSED):
+        one, other = chance.sample(captions, 2)
+        composed = chance.choice(
+            (
+                f"a {one} and a {other}",
+                f"a {one} with a {other} {chance.choice(PLACES)}",
+                f"{one} {chance.choice(DEEDS)}",
+                f"{one}, {chance.choice(styles)}",
+                f"a {one} {chance.choice(PLACES)}",
+            )
+        )
+        found.add([composed], 0, 0.3)
+    return found
+
+
+def _some(chance: random.Random, texts: Sequence[str], most: int) -> list[str]:
+    return chance.sample(texts, most) if len(texts) > most else list(texts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -68,41 +136,25 @@ def main() -> None:
     def embedded(texts: list[str]) -> Tensor:
         return torch.as_tensor(embed(texts))
 
-    chance = random.Random(0)
-    texts: list[str] = []
-    labels: list[int] = []
-    weights: list[float] = []
-    for scene in read_scenes():
-        some = list(scene.spellings)
-        some = chance.sample(some, SPELLINGS_A_LINE) if len(some) > SPELLINGS_A_LINE else some
-        texts += some
-        labels += [CATEGORIES.index(scene.category)] * len(some)
-        weights += [len(some) ** -0.5] * len(some)
     ordinary = ordinary_prompts(1500, seed=1)
-    texts += ordinary[:750]
-    labels += [0] * 750
-    weights += [0.3] * 750
-    # What the lists allow is harmless here too: "spotted dick", "blood orange", "a murder of crows".
-    for phrase in default_lists().allowed:
-        words = [" ".join(found) for found in spellings("=" + phrase.removeprefix("="))]
-        some = [form.format(words) for words in words for form in ALLOWED_FORMS]
-        some = chance.sample(some, min(6, len(some)))
-        texts += some
-        labels += [0] * len(some)
-        weights += [0.5] * len(some)
     refused, harmless = pairs("paraphrases_calibration"), lines("benign_calibration")
-    extra = [text for _, text in refused] + harmless
-    extra_y = torch.tensor([CATEGORIES.index(category) for category, _ in refused] + [0] * len(harmless))
-    x, y, w = embedded(texts), torch.tensor(labels), torch.tensor(weights)
-    extra_x, rest_x = embedded(extra), embedded(ordinary[750:])
+    captions = lines("benign_captions_calibration")
+    always = sentences(captions, ordinary[:750])
+    x, y, w = embedded(always.texts), torch.tensor(always.labels), torch.tensor(always.weights)
+    rest_x = embedded(ordinary[750:])
+    # What each network of the table is fitted without a quarter of.
+    extra = [text for _, text in refused] + harmless + captions
+    extra_y = torch.tensor(
+        [CATEGORIES.index(category) for category, _ in refused] + [0] * (len(extra) - len(refused))
+    )
+    extra_w = torch.ones(len(extra))
+    extra_w[len(refused) + len(harmless) :] = 0.3
+    is_caption = extra_w < 1
+    extra_x = embedded(extra)
 
     def with_extra(rows: Tensor, seed: int) -> nn.Sequential:
-        return fit(
-            torch.cat([x, extra_x[rows]]),
-            torch.cat([y, extra_y[rows]]),
-            torch.cat([w, torch.ones(len(rows))]),
-            seed,
-        )
+        parts = (x, extra_x[rows]), (y, extra_y[rows]), (w, extra_w[rows])
+        return fit(*(torch.cat(part) for part in parts), seed)
 
     order = torch.randperm(len(extra), generator=torch.Generator().manual_seed(0))
     left_out, rest = torch.zeros(len(extra)), []
@@ -111,17 +163,25 @@ def main() -> None:
         left_out[order[fold::4]] = score(net, extra_x[order[fold::4]])
         rest.append(score(net, rest_x))
     say = sys.stdout.write
-    say(f"{len(texts)} sentences, {len(refused)} + {len(harmless)} calibration prompts of {CORPORA}\n")
-    say("threshold  refused  harmless refused  ordinary refused\n")
-    for threshold in (*(step / 2 for step in range(0, 9)), *THRESHOLDS.values()):
+    say(
+        f"{len(always.texts)} sentences; {len(refused)} prompts to refuse, {len(harmless)} hard ones to draw, "
+    )
+    say(f"{len(captions)} captions\n")
+    say("threshold  refused  hard refused  captions refused  ordinary refused\n")
+    for threshold in sorted({*(step / 2 for step in range(-2, 9)), *THRESHOLDS.values()}):
         shares = [
             (values > threshold).float().mean().item()
-            for values in (left_out[extra_y > 0], left_out[extra_y == 0], torch.cat(rest))
+            for values in (
+                left_out[extra_y > 0],
+                left_out[(extra_y == 0) & ~is_caption],
+                left_out[is_caption],
+                torch.cat(rest),
+            )
         ]
-        say(f"{threshold:9.1f}  {shares[0]:7.1%}  {shares[1]:16.1%}  {shares[2]:16.2%}\n")
+        say(f"{threshold:9.1f}  {shares[0]:7.1%}  {shares[1]:12.1%}  {shares[2]:16.2%}  {shares[3]:16.2%}\n")
 
     net = with_extra(torch.arange(len(extra)), seed=0)
-    hidden, out = net[0], net[3]
+    hidden, out = net[0], net[2]
     assert isinstance(hidden, nn.Linear)
     assert isinstance(out, nn.Linear)
     save_file(

@@ -1,8 +1,9 @@
 """Measure the prompt policy: `python benchmarks/policy.py [--encoder FOLDER] [--captions FILE]`.
 
 Prints false refusals on harmless prompts, refused paraphrases, caught disguises and the time of a check, with and
-without the semantic layer. The semantic layer needs the embedded text encoder: that of the embedded model, or a
-folder with MiniLM's published files (`config.json`, `model.safetensors`, `tokenizer.json`).
+without the semantic layer, judging what the embedded model reads beside the prompt itself. The semantic layer needs
+the embedded text encoder: that of the embedded model, or a folder with MiniLM's published files (`config.json`,
+`model.safetensors`, `tokenizer.json`).
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ordinary_prompts import ordinary_prompts
 
+from nonet.checkpoints.places import DOODLE
+from nonet.safety.model_reads import model_reader
 from nonet.safety.policy import Policy
 from nonet.safety.semantic import Embed, SceneGuard
-from nonet.safety.views import texts
+from nonet.safety.sentences import SentenceEncoder
 
+PADDING = "a sunny meadow with butterflies, {}, highly detailed, warm light, trending"
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "data" / "policy"
 sys.path.insert(0, str(ROOT / "tests"))
@@ -41,6 +44,8 @@ def pairs(name: str) -> list[tuple[str, str]]:
 
 def sentence_encoder(folder: Path | None) -> Embed:
     """The embedded text encoder, from the embedded model or from MiniLM's published files."""
+    if folder is None:
+        return SentenceEncoder(DOODLE)
     import torch
     from safetensors.torch import load_file
     from tokenizers import Tokenizer
@@ -48,11 +53,6 @@ def sentence_encoder(folder: Path | None) -> Embed:
     from nonet.model.minilm import MiniLM, MiniLMConfig, from_bert, mean_pool
     from nonet.model.tokenizer import TextTokenizer
 
-    if folder is None:
-        import nonet
-
-        side: Any = nonet.load("doodle").text
-        return lambda texts: side.sentences(texts).numpy()
     config = MiniLMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
     network = MiniLM(config)
     network.load_state_dict(from_bert(load_file(folder / "model.safetensors"), config))
@@ -69,18 +69,6 @@ def sentence_encoder(folder: Path | None) -> Embed:
         return found.numpy()
 
     return embed
-
-
-class Remembered:
-    """The encoder, with all prompts of the benchmark embedded in a few large batches instead of one at a time."""
-
-    def __init__(self, embed: Embed, prompts: Sequence[str]) -> None:
-        wanted = list(dict.fromkeys(text.strip() for prompt in prompts for text in texts(prompt)))
-        self._embed = embed
-        self._known = dict(zip(wanted, embed(wanted), strict=True))
-
-    def __call__(self, prompts: Sequence[str]) -> Any:
-        return np.stack([self._known[p] if p in self._known else self._embed([p])[0] for p in prompts])
 
 
 def say(line: str) -> None:
@@ -101,20 +89,21 @@ def false_refusals(policy: Policy, sets: dict[str, list[str]], *, level: str, sh
 
 
 def paraphrases(policy: Policy, level: str, show: bool) -> None:
-    caught: Counter[str] = Counter()
-    every: Counter[str] = Counter()
-    for category, prompt in pairs("paraphrases_held_out"):
-        refused = policy.check(prompt, level=level) is not None
-        caught[category] += refused
-        every[category] += 1
-        if show and not refused:
-            say(f"    missed {category}: {prompt}")
+    prompts = pairs("paraphrases_held_out")
     explicit = ("tragedies", "sexual", "minors", "gore")
-    said = ", ".join(f"{category} {caught[category]}/{every[category]}" for category in every)
-    share = caught.total() / every.total()
-    main = sum(caught[category] for category in explicit) / sum(every[category] for category in explicit)
-    say(f"  paraphrases held out, tragedies and explicit: {main:.1%} refused")
-    say(f"  paraphrases held out: {caught.total()} of {every.total()} refused ({share:.1%}): {said}")
+    every = Counter(category for category, _ in prompts)
+    main = sum(every[category] for category in explicit)
+    for place, pad in (("alone", "{}"), ("among other words", PADDING)):
+        caught: Counter[str] = Counter()
+        for category, prompt in prompts:
+            refused = policy.check(pad.format(prompt), level=level) is not None
+            caught[category] += refused
+            if show and not refused and pad == "{}":
+                say(f"    missed {category}: {prompt}")
+        share = sum(caught[category] for category in explicit) / main
+        said = ", ".join(f"{category} {caught[category]}/{every[category]}" for category in every)
+        say(f"  paraphrases held out, {place}, tragedies and explicit: {share:.1%} of {main} refused")
+        say(f"    all: {caught.total()} of {every.total()} ({caught.total() / every.total():.1%}): {said}")
 
 
 def timing(policy: Policy, prompts: list[str], level: str) -> None:
@@ -168,29 +157,27 @@ def main() -> None:
     if given.only_disguises:
         disguises(Policy())
         return
-    sets = {"hard": lines("benign_tricky"), "ordinary": ordinary_prompts(2000, seed=0)}
+    sets = {
+        "hard": lines("benign_tricky"),
+        "ordinary": ordinary_prompts(2000, seed=0),
+        "captions": lines("benign_captions"),
+    }
     if given.captions:
-        sets["captions"] = [line for line in given.captions.read_text("utf-8").splitlines() if line.strip()]
-    policies = {"lists alone": (Policy(), Policy())}
+        sets["further"] = [line for line in given.captions.read_text("utf-8").splitlines() if line.strip()]
+    reader = model_reader("doodle")
+    views = [reader] if reader else []
+    policies = {"lists alone": Policy(model_views=views)}
     if not given.no_scenes:
-        import torch
-
-        torch.set_num_threads(1)
-        embed = sentence_encoder(given.encoder)
-        held_out = [prompt for _, prompt in pairs("paraphrases_held_out")]
-        remembered = Remembered(
-            embed, [*held_out, *(prompt for prompts in sets.values() for prompt in prompts)]
-        )
-        both = Policy(scenes=SceneGuard(remembered)), Policy(scenes=SceneGuard(embed))
-        policies["lists and scenes"] = both
-    for name, (policy, timed) in policies.items():
+        guard = SceneGuard(sentence_encoder(given.encoder))
+        policies["lists and scenes"] = Policy(scenes=guard, model_views=views)
+    for name, policy in policies.items():
         for level in ("strict", "standard"):
             say(f"{name}, {level}:")
             false_refusals(policy, sets, level=level, show=given.show)
             paraphrases(policy, level, given.show and level == "strict")
-            timing(timed, sets["ordinary"], level)
+            timing(policy, sets["ordinary"], level)
     say("disguises, lists alone, strict:")
-    disguises(policies["lists alone"][0])
+    disguises(policies["lists alone"])
 
 
 if __name__ == "__main__":

@@ -30,11 +30,17 @@ WEIGHTS = Path(__file__).parent / "scene_guard.safetensors"
 SCENES = FOLDER / "scenes.txt"
 CATEGORIES = ("harmless", "minors", "sexual", "self-harm", "hate", "gore", "tragedies")
 # How much likelier than harmless, in logits, a prompt must be to be refused. Set on the calibration prompts.
-THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 1.0}
+THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 0.5}
 # A sentence whose embedding is stored with the weights, to notice another encoder.
 PROBE = "nine cats read a newspaper on the moon"
 _CLEARLY = 1.0
 _MAX_TEXTS = 4
+# Words that a model reads at most, those of a clause that is looked at alone, those that make a clause long, and those
+# of its pieces, each of which begins in the middle of the one before.
+_MAX_WORDS, _SHORTEST, _LONG, _PIECE = 64, 3, 12, 8
+# A piece was torn out of its clause, and may be nonsense that is near to anything.
+_TORN = 1.0
+_CLAUSE_END = re.compile(r"[,;:.!?|/()\[\]]+| - | – | — ")
 _HEADER = re.compile(r"\[([\w-]+) (off|standard|strict)\]")
 
 
@@ -90,10 +96,24 @@ def read_levels(path: Path = SCENES) -> dict[str, str]:
 
 
 def _different(texts: Sequence[str]) -> list[str]:
-    """The texts that differ in their words; the first ones are the plainest."""
+    """The texts that differ in their words, the first ones of them, which are the plainest."""
     found = {" ".join(words_of(text)): text.strip() for text in reversed(texts)}
     found.pop("", None)
     return list(reversed(found.values()))[:_MAX_TEXTS]
+
+
+def _parts(text: str) -> Iterator[tuple[str, float]]:
+    """Clauses of a text, and pieces of long ones, as far as a model reads it, each with what it must score more.
+
+    A text's embedding is a mean of its words: a scene among "cute kittens, flowers, trending" is not near it any more.
+    """
+    for clause in _CLAUSE_END.split(" ".join(text.split()[:_MAX_WORDS])):
+        words = clause.split()
+        if len(words) > _LONG:
+            for start in range(0, len(words) - _PIECE // 2, _PIECE // 2):
+                yield " ".join(words[start : start + _PIECE]), _TORN
+        elif len(words) >= _SHORTEST:
+            yield " ".join(words), 0.0
 
 
 class SceneGuard:
@@ -155,12 +175,13 @@ class SceneGuard:
         found = _different(texts)
         if not found or not counted:
             return None
-        for logits in self.logits(self._embedded(found)):
+        margins = dict(_parts(found[0])) | dict.fromkeys(found, 0.0)
+        for logits, margin in zip(self.logits(self._embedded(list(margins))), margins.values(), strict=True):
             # What is nothing harmless, and clearly a scene of a category that does not count here, is none of ours.
             if logits[counted].max() < logits[1:].max() - _CLEARLY:
                 continue
             score, category = self._score(logits, counted)
-            if score > THRESHOLDS[level]:
+            if score > THRESHOLDS[level] + margin:
                 return category, f"scene score {score:.1f}"
         return None
 
