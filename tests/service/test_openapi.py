@@ -25,6 +25,7 @@ from nonet.errors import CODES
 
 EXAMPLES = int(os.environ.get("NONET_SCHEMATHESIS_EXAMPLES", "15"))
 """For each address; more of them in a longer run."""
+OPENAI = {"message", "type", "param", "code"}
 CHECKS = [
     schemathesis.checks.not_a_server_error,
     status_code_conformance,
@@ -150,6 +151,8 @@ def test_every_operation_says_what_it_does_and_how_it_fails(described: dict[str,
         for status, answer in failures.items():
             examples = answer["content"]["application/json"]["examples"]
             assert examples, f"{name} {status}"
+            if operation["tags"][0] == "openai":
+                assert all(example["value"]["error"].keys() == OPENAI for example in examples.values())
             assert set(examples) <= CODES
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from nonet.service.schemas import EXAMPLE
+
 TAGS = [
     {"name": "drawings", "description": "Nonet's own API: ask, look, follow, cancel, fetch."},
     {"name": "openai", "description": "OpenAI's Images API, for its clients."},
@@ -44,15 +46,25 @@ def _description(app: FastAPI) -> dict[str, Any]:
     )
     for path in found["paths"].values():
         for operation in path.values():
-            answers = operation.get("responses", {})
-            # The framework adds its own 422 wherever there is a parameter; ours have another shape.
-            if "HTTPValidationError" in str(answers.get("422", "")):
-                del answers["422"]
-            if "401" in answers:
-                operation["security"] = [{}, {"bearer": []}, {"key": []}]
+            _mend(operation)
     components = found.setdefault("components", {})
     components["securitySchemes"] = SCHEMES
-    schemas = components.get("schemas", {})
+    schemas = components.setdefault("schemas", {})
+    # The framework leaves nulls out of examples; here and below they are put back.
+    schemas["DrawingShown"]["examples"] = [EXAMPLE]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return found
+
+
+def _mend(operation: dict[str, Any]) -> None:
+    answers: dict[str, Any] = operation.get("responses", {})
+    # The framework adds its own 422 wherever there is a parameter; ours have another shape.
+    if "HTTPValidationError" in str(answers.get("422", "")):
+        del answers["422"]
+    if "401" in answers:
+        operation["security"] = [{}, {"bearer": []}, {"key": []}]
+    if "openai" in operation["tags"]:
+        for answer in answers.values():
+            for example in answer["content"].get("application/json", {}).get("examples", {}).values():
+                example["value"]["error"].setdefault("param", None)

@@ -96,7 +96,7 @@ class ErrorAnswer(BaseModel):
 
 
 _HERE = "http://127.0.0.1:7777/api/drawings/uYA4jqIGTBif5uxD21-WYQ"
-_EXAMPLE: dict[str, Any] = {
+EXAMPLE: dict[str, Any] = {
     "id": "uYA4jqIGTBif5uxD21-WYQ",
     "state": "drawn",
     "place": None,
@@ -132,12 +132,11 @@ _EXAMPLE: dict[str, Any] = {
         }
     ],
 }
+"""A drawing as it is shown."""
 
 
 class DrawingShown(BaseModel):
     """A drawing and how far it is."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: str
     state: Literal["queued", "drawing", "drawn", "failed", "cancelled", "expired"]
