@@ -207,6 +207,37 @@ def test_a_full_disk_is_told_before_it_is_full(
     assert "flax_model.msgpack" not in hub.ranges
 
 
+FILLS = """
+from nonet.checkpoints import pull as module
+write = module._Counted.write
+def full(self, data):
+    if self._stream.tell() >= 40_000:
+        raise OSError(28, "No space left on device")
+    return write(self, data)
+module._Counted.write = full
+seen = []"""
+
+
+def test_a_disk_that_fills_in_the_middle_keeps_what_came(
+    hub: Hub, environment: dict[str, str], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE.replace("seen = []", FILLS), "mini"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    said = json.loads(done.stdout)
+    assert said["code"] == "disk_full"
+    (part,) = blobs(tmp_path).glob("*.part")
+    assert 40_000 <= part.stat().st_size < len(WEIGHTS)
+    assert snapshot(PUBLISHED["mini"].repo) is None
+    again = run(environment)
+    assert (Path(again["folder"]) / "flax_model.msgpack").read_bytes() == WEIGHTS
+    assert hub.ranges["flax_model.msgpack"][1] >= 40_000
+
+
 @pytest.mark.parametrize("name", ["doodle", "nothing"])
 def test_what_is_not_published_cannot_be_pulled(environment: dict[str, str], name: str) -> None:
     assert run(environment, name)["code"] == "model_unknown"
