@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from nonet.checkpoints import Model
     from nonet.engine import Engine
+    from nonet.safety.pictures import PictureCheck
     from nonet.safety.provenance.finish import Provenance
     from nonet.terminal import Display
 
@@ -35,12 +36,14 @@ class Picture:
         seed: draws this very picture again, alone.
         score: how well the judge thinks it fits the prompt; None without a judge.
         sources: the remembered pictures it was drawn after: title, author or set, licence.
+        withheld: why the picture is not shown; `image` is then a tile that says so. Empty for a picture that is.
     """
 
     image: Image.Image
     seed: int
     score: float | None = None
     sources: Sequence[Mapping[str, str]] = ()
+    withheld: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,12 @@ def judged_by(name: str, judge: str) -> Model:
 
 
 def run(
-    model: str | Model, request: DrawRequest, *, display: Display | None = None, low_memory: bool = False
+    model: str | Model,
+    request: DrawRequest,
+    *,
+    display: Display | None = None,
+    safety: str = "standard",
+    low_memory: bool = False,
 ) -> Drawing:
     """Draw, showing on `display` how far it is.
 
@@ -117,21 +125,33 @@ def run(
         model: a name, a folder or Hub id for `nonet.load`, or what it returned.
         request: what to draw; the policy has been asked.
         display: where to show it, already entered.
+        safety: how careful the look at finished pictures is, for models that can draw photographs.
         low_memory: turn tokens into pixels one picture at a time.
 
     Raises:
         NonetError: `model_unknown`, `model_missing`, `weights_corrupt`, `model_failed`, `cancelled`.
     """
+    from nonet.safety.pictures import check_for
+
     engine = engine_for(model, low_memory=low_memory)
+    check, note = check_for(engine.model.name, safety)
     stream = engine.submit(request, partials=display is not None and display.shows_pictures)
     try:
-        return _follow(stream, request, engine.model.name, display)
+        drawing = _follow(stream, request, engine.model.name, display, check)
+        return replace(drawing, notes=[*drawing.notes, note]) if note else drawing
     finally:
         # After the last event this does nothing; after Ctrl-C the engine must not draw on for nobody.
         stream.cancel()
 
 
-def _follow(events: Iterable[Event], request: DrawRequest, model: str, display: Display | None) -> Drawing:
+def _follow(
+    events: Iterable[Event],
+    request: DrawRequest,
+    model: str,
+    display: Display | None,
+    check: PictureCheck | None,
+) -> Drawing:
+    from nonet.safety.pictures import tile
     from nonet.safety.provenance.metadata import to_image
 
     notes: Sequence[str] = ()
@@ -150,7 +170,11 @@ def _follow(events: Iterable[Event], request: DrawRequest, model: str, display: 
                     display.picture(event.picture, to_image(event.pixels), finished=False)
             case Drawn():
                 image = to_image(event.pixels)
-                pictures[event.picture] = Picture(image, event.seed, event.score, event.sources)
+                found = check.look(image) if check is not None else None
+                withheld = found.message if found is not None else ""
+                if withheld:
+                    image = tile(image.size, withheld)
+                pictures[event.picture] = Picture(image, event.seed, event.score, event.sources, withheld)
                 if display is not None:
                     display.picture(event.picture, image, finished=True)
             case Failed():
@@ -171,6 +195,8 @@ def marked(drawing: Drawing, provenance: Provenance) -> Drawing:
     from nonet.safety.provenance.metadata import to_image
 
     def finished(picture: Picture) -> Picture:
+        if picture.withheld:
+            return picture
         job = f"{drawing.model}\n{drawing.request.prompt}\n{picture.seed}"
         return replace(picture, image=to_image(in_pixels(picture.image, drawing.model, job, provenance)))
 
@@ -180,7 +206,7 @@ def marked(drawing: Drawing, provenance: Provenance) -> Drawing:
 def encode(drawing: Drawing, provenance: Provenance) -> tuple[list[bytes], bytes]:
     """The pictures and their sheet as PNG files with their provenance; the sheet is made of marked pictures."""
     from nonet.safety.provenance.finish import finish
-    from nonet.safety.provenance.metadata import PictureMeta
+    from nonet.safety.provenance.metadata import PictureMeta, encode_png
 
     def described(seed: int, sources: Sequence[Mapping[str, str]] = (), **extra: Any) -> PictureMeta:
         return PictureMeta(
@@ -194,8 +220,11 @@ def encode(drawing: Drawing, provenance: Provenance) -> tuple[list[bytes], bytes
         )
 
     pictures = marked(drawing, provenance).pictures
+    # A tile in a picture's place was made by no model, and says nothing of one.
     pngs = [
-        finish(picture.image, described(picture.seed, picture.sources), job=None, provenance=provenance)
+        encode_png(picture.image)
+        if picture.withheld
+        else finish(picture.image, described(picture.seed, picture.sources), job=None, provenance=provenance)
         for picture in pictures
     ]
     sheet = compose_sheet([picture.image for picture in pictures])
@@ -235,8 +264,8 @@ def draw(
         low_memory: turn tokens into pixels one picture at a time.
 
     Returns:
-        Pillow pictures, RGB. `info` of each holds prompt, model, seed (draws it again, alone), score and
-        sources (the remembered pictures it was drawn after).
+        Pillow pictures, RGB. `info` of each holds prompt, model, seed (draws it again, alone), score, sources (the
+        remembered pictures it was drawn after) and withheld (why it is not shown, empty where it is).
 
     Raises:
         NonetError: with one of the codes of `nonet.errors.CODES`.
@@ -258,7 +287,7 @@ def draw(
     if isinstance(model, str):
         check_model(model)
     carried = provenance_of("mark" if provenance == "full" else provenance, label=label)
-    drawing = marked(run(model, request, low_memory=low_memory), carried)
+    drawing = marked(run(model, request, safety=safety, low_memory=low_memory), carried)
     for picture in drawing.pictures:
         picture.image.info.update(
             prompt=prompt,
@@ -266,6 +295,7 @@ def draw(
             seed=picture.seed,
             score=picture.score,
             sources=[dict(source) for source in picture.sources],
+            withheld=picture.withheld,
         )
     return [picture.image for picture in drawing.pictures]
 

@@ -109,6 +109,9 @@ def draw(
         paths, sheet = folder.write(*drawing.encode(drawn, carried))
     for note in (*drawn.notes, *carried.notes):
         typer.echo(f"note: {note}", err=True)
+    for number, picture in enumerate(drawn.pictures, start=1):
+        if picture.withheld:
+            typer.echo(f"note: {number}.png: {picture.withheld}", err=True)
     if as_json:
         typer.echo(json.dumps(_result(drawn, paths, sheet)))
     elif not quiet:
@@ -130,6 +133,7 @@ def _result(drawn: Drawing, paths: list[Path], sheet: Path) -> dict[str, object]
                 "seed": picture.seed,
                 "score": picture.score,
                 "sources": [dict(source) for source in picture.sources],
+                **({"withheld": picture.withheld} if picture.withheld else {}),
             }
             for path, picture in zip(paths, drawn.pictures, strict=True)
         ],
