@@ -189,6 +189,8 @@ def docs(request: Request) -> Response:
                 "text": text,
             }
             groups.setdefault(tag, []).append(said)
+    # What draws comes before what runs the site.
+    groups = dict(sorted(groups.items(), key=lambda group: group[0] in ("operations", "more")))
     base = base_url(services_of(request), request)
     return page(request, "api.html", mood="idle", groups=groups, base=base, openapi=request.app.openapi_url)
 

@@ -109,12 +109,14 @@ function follow(id, mine) {
   const shares = new Array(count).fill(0);
   const ready = new Set();
   const pending = [];
-  const opened = performance.now();
+  let opened = performance.now();
   let first = null;
   const source = (events = new EventSource(`/api/drawings/${id}/events`));
   const on = (kind, act) => source.addEventListener(kind, (event) => {
     if (mine === run) act(JSON.parse(event.data || "{}"));
   });
+  // After a break, too, the speed is measured anew.
+  source.onopen = () => { opened = performance.now(); first = null; };
   pans.mood("waiting");
 
   /** How far it is, and when it will be done if it goes on as since this page began to watch. */

@@ -2,6 +2,7 @@
 const form = document.getElementById("verify");
 const status = document.getElementById("status");
 form.addEventListener("submit", (event) => {
+  status.classList.remove("unseen");
   const file = document.getElementById("file").files[0];
   if (file && file.size > 25_000_000) {
     event.preventDefault();
