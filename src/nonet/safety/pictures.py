@@ -25,7 +25,7 @@ THRESHOLDS = {"strict": 0.5, "standard": 0.8}
 
 NOT_LOOKED_AT = frozenset({"doodle"})
 REASON = "it looks like nudity or sexual content"
-MISSING = "This model can draw photographs, and its pictures are not looked at afterwards: nonet[check] is not installed."
+MISSING = "This model can draw photographs. They are not looked at afterwards: nonet[check] is not installed."
 
 
 @dataclass(frozen=True)
