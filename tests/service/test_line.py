@@ -214,7 +214,7 @@ def test_bytes_that_another_drawing_needs_stay(database: Database, jobs: Jobs, t
     line.add_picture(one, picture(0, key))
     line.add_picture(other, picture(0, key))
     line.fail(one, ("internal", "x", ""))
-    assert line.sweep(store, after_seconds=0) == 0
+    assert line.sweep(store, after_seconds=0) == 1
     assert store.exists(key)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nonet.engine.events import Drawn
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
 from nonet.safety.provenance import c2pa
-from nonet.service.settings import Settings
+
+if TYPE_CHECKING:
+    from nonet.service.settings import Settings
 
 LINE = "AI-generated"
 _SETTINGS = ("guidance", "temperature", "top_k", "top_p", "candidates")

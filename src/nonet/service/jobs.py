@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
+from nonet.service import points
 from nonet.service.database import Database, now
 from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
@@ -118,6 +119,7 @@ class Jobs(Sharing):
             if found is None:
                 raise
             return found
+        points.reach("accepted")
         self._queued += 1
         self.changed()
         for watcher in self.watchers.submitted:

@@ -234,7 +234,7 @@ class Line:
             return len(rows)
 
     def sweep(self, store: Store, *, after_seconds: float = 60.0) -> int:
-        """Remove bytes that no picture needs any more, some at a time; how many.
+        """Take some entries out of the trash, and bytes that no picture needs out of the store; how many entries.
 
         Args:
             after_seconds: not before they have been seen in the trash for so long: whoever lost the job may just be
@@ -246,13 +246,12 @@ class Line:
         clock = time.monotonic()
         self._trash = {number: self._trash.get(number, clock) for number in found}
         ripe = [number for number, seen in self._trash.items() if clock - seen >= after_seconds]
-        removed = sum(
-            store.delete_unless(key, partial(self._needed, key)) for key in {found[n] for n in ripe}
-        )
+        for key in {found[number] for number in ripe}:
+            store.delete_unless(key, partial(self._needed, key))
         if ripe:
             with self._database.write() as session:
                 session.execute(delete(TrashRow).where(TrashRow.number.in_(ripe)))
-        return removed
+        return len(ripe)
 
     def recent(self, limit: int = 20) -> list[tuple[float, int]]:
         """Seconds and pictures of the last drawings, the oldest first."""

@@ -97,7 +97,8 @@ class Site:
         if parts.database.sqlite:
             # Nobody else writes here, so what lies about was left by a server that was killed.
             parts.store.clean()
-            self.line.sweep(parts.store, after_seconds=0)
+            while self.line.sweep(parts.store, after_seconds=0):
+                pass
         for seconds, pictures in self.line.recent():
             parts.jobs.speed.observe(seconds, pictures)
         parts.dispatcher.put_back(back, "server died")
