@@ -22,7 +22,7 @@ CORPORA = ROOT / "tests" / "data" / "policy"
 def memory_titles() -> list[str]:
     pictures = json.loads((DOODLE / "sources.json").read_text("utf-8"))["pictures"]
     assert len(pictures) > 10_000
-    return sorted({str(picture[key]) for picture in pictures for key in ("title", "set") if picture.get(key)})
+    return sorted({str(picture["title"]) for picture in pictures if picture.get("title")})
 
 
 def captions() -> list[str]:
