@@ -30,6 +30,10 @@ their words say, not what is true.
 
 What it learnt is as one-sided as its sources: Western emoji and clip art of the last twenty years, with yellow or light
 figures as the default person. It is meant for play and study, not for facts, likenesses or decisions.
+
+Its pictures and their words were filtered before training (counts below), and prompts are checked before they are
+drawn. Its finished drawings are not looked at by a classifier: those that may be shipped learned from photographs and
+say little about clip art. Every drawing carries an invisible mark, unless whoever draws it switches that off.
 """
 
 
