@@ -29,7 +29,7 @@ class Card:
 
 def read_card(model: str) -> Card | None:
     """The card of a model by name, folder or Hub id; None when it has none here."""
-    from nonet.checkpoints import locate
+    from nonet.checkpoints.places import locate
 
     try:
         folder = Path(locate(model))

@@ -115,7 +115,8 @@ def about_seconds(seconds: float) -> str:
     whole = max(1, math.ceil(seconds))
     if whole < 100:
         return "about a second" if whole == 1 else f"about {whole} seconds"
-    return f"about {round(whole / 60)} minutes"
+    minutes = round(whole / 60)
+    return f"about {minutes} minutes" if minutes < 100 else f"about {round(minutes / 60)} hours"
 
 
 @dataclass(frozen=True)

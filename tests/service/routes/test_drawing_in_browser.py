@@ -79,9 +79,13 @@ def test_a_drawing_survives_reload_and_is_on_every_device(browser: Browser, site
             other.goto(path)
             drawn(other)
             assert other.locator("#pans img").count() == 9
+            alt = "a cat pause=0.4, picture 9 of 9, AI-generated"
+            assert other.locator("#pans img").last.get_attribute("alt") == alt
             # It is not theirs: they cannot delete or publish it.
             assert other.locator("text=Delete").count() == 0
         drawn(page)
+        alts = page.locator("#pans img").evaluate_all("all => all.map(one => one.alt)")
+        assert alts == [f"a cat pause=0.4, picture {number} of 9, AI-generated" for number in range(1, 10)]
         assert page.locator("text=Delete").count() == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Header, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -17,7 +18,7 @@ from nonet.service.modelcard import read_card
 from nonet.service.records import Caller, Job
 from nonet.service.routes import keeping
 from nonet.service.routes.dallemini import version_answer, wants_json
-from nonet.service.views import drawing_view, face, page, standing
+from nonet.service.views import about_seconds, drawing_view, face, page, standing
 from nonet.service.visitors import own_form
 
 router = APIRouter(include_in_schema=False)
@@ -40,8 +41,6 @@ def home(request: Request, prompt: Annotated[str, Query()] = "") -> Response:
 @router.get("/surprise")
 def surprise() -> Response:
     """A line that nobody would think of, in the box; for those without script."""
-    from urllib.parse import urlencode
-
     return RedirectResponse(
         "/?" + urlencode({"prompt": suggestions.surprise()}), 303, {"Cache-Control": "no-store"}
     )
@@ -73,9 +72,8 @@ def draw(
             return JSONResponse(native_body(error), status, headers)
         detail = error.hint
         if "Retry-After" in headers:
-            detail = (
-                f"{detail} Try again in {headers['Retry-After']} seconds; your line is still there.".strip()
-            )
+            wait = about_seconds(int(headers["Retry-After"]))
+            detail = f"{detail} Try again in {wait}; your line is still there.".strip()
         return _studio(
             request,
             None,

@@ -91,10 +91,11 @@ async def _verified(request: Request, caller: Caller) -> dict[str, Any]:
     """What was found in the picture that was sent.
 
     Raises:
-        NonetError: `unavailable` and `rate_limited` before a byte of it is read; see `_picture` and `verify_apart`.
+        NonetError: `unavailable` or `rate_limited`, and then nothing of it is kept; see `_picture` and `verify_apart`.
     """
     # Each holds up to 25 MB and one of the threads that serve everything else.
     if not _places.acquire(blocking=False):
+        await _throw_away(request)
         raise OverloadedError(
             "unavailable",
             "Others are having their pictures looked at.",
@@ -102,11 +103,21 @@ async def _verified(request: Request, caller: Caller) -> dict[str, Any]:
             retry_after=10,
         )
     try:
-        not_too_often(caller, "verify", _RATE)
+        try:
+            not_too_often(caller, "verify", _RATE)
+        except NonetError:
+            await _throw_away(request)
+            raise
         data = await _picture(request)
         return await anyio.to_thread.run_sync(verify_apart, data)
     finally:
         _places.release()
+
+
+async def _throw_away(request: Request) -> None:
+    """Read a body to its end: most clients send all of it before they listen, and would never see why it is refused."""
+    async for _ in request.stream():
+        pass
 
 
 async def _picture(request: Request) -> bytes:

@@ -139,7 +139,7 @@ function follow(id, mine) {
     shares[data.picture] = data.done / data.total;
     pans.mood("drawing");
     pans.progress(data.picture, shares[data.picture]);
-    pans.look(data.picture);
+    pans.look(Math.floor(Math.random() * count));
     tell();
   });
   on("partial", (data) => { pans.mood("drawing"); pans.partial(data.picture, data.webp); });
@@ -187,8 +187,10 @@ async function finish(id, mine) {
   for (const [index, item] of fresh.entries()) {
     const link = shown[index]?.querySelector("a");
     const source = item.querySelector("a");
-    if (link && source) link.dataset.sources = source.dataset.sources;
-    else shown[index]?.replaceWith(document.importNode(item, true));
+    if (link && source) {
+      link.dataset.sources = source.dataset.sources;
+      link.querySelector("img").alt = source.querySelector("img").alt;
+    } else shown[index]?.replaceWith(document.importNode(item, true));
   }
   studio.dataset.state = state;
   pans.mood(state === "drawn" ? "drawn" : "failed");
@@ -210,7 +212,7 @@ document.addEventListener("submit", (event) => {
   const from = event.target;
   if (from.hasAttribute("data-cancel")) {
     event.preventDefault();
-    fetch(from.action, { method: "POST" });
+    fetch(from.action, { method: "POST" }).catch(() => say("The site does not answer."));
     return;
   }
   if (from !== form && !from.hasAttribute("data-again")) return;

@@ -1,7 +1,8 @@
 // The paint box: nine pans with a face, which fill and become pictures. Nothing here moves the page's layout.
 const tin = document.getElementById("tin");
 const list = document.getElementById("pans");
-let prompt = "";
+let prompt = document.getElementById("studio").dataset.prompt ?? "";
+let looked = 0;
 
 const pan = (index) => list.children[index];
 
@@ -31,8 +32,10 @@ export function progress(index, share) {
   pan(index)?.style.setProperty("--done", share.toFixed(3));
 }
 
-/** Where the eyes look: at a pan by its index, or along the line that is being written (0 to 1). */
+/** Have the eyes look at a pan; not more often than eyes move. */
 export function look(index) {
+  if (performance.now() - looked < 400) return;
+  looked = performance.now();
   const columns = 3;
   const [row, column] = [Math.floor(index / columns), index % columns];
   for (const [eye, at] of [[3, 0], [5, 2]]) {
@@ -42,6 +45,7 @@ export function look(index) {
   }
 }
 
+/** Have the eyes look along the line that is being written, 0 to 1. */
 export function glance(share) {
   for (const eye of [3, 5]) {
     pan(eye)?.style.setProperty("--look-x", `${(share - 0.5) * 90}%`);

@@ -24,8 +24,8 @@ export function offer(say) {
   if (navigator.clipboard) {
     copy.hidden = false;
     copy.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(url);
-      say("The address is copied.");
+      const copied = await navigator.clipboard.writeText(url).then(() => true, () => false);
+      say(copied ? "The address is copied." : "The browser does not let it be copied; it stands in the address bar.");
     });
   }
 }
