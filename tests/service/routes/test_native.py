@@ -7,8 +7,10 @@ import http.client
 import io
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -155,9 +157,18 @@ def test_what_was_hidden_is_not_there(live: LiveSite) -> None:
         assert live.get(path).status == 404
 
 
-def test_the_events_of_a_drawing(live: LiveSite) -> None:
-    told = live.post("/api/drawings", {"prompt": "quarters note pause=0.2", "count": 2}).json()
+def test_the_events_of_a_drawing(live: LiveSite, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    told = live.post("/api/drawings", {"prompt": f"quarters note gate={gate}", "count": 2}).json()
+
+    def open_gate() -> None:
+        until(live.site.services.hub.followers)
+        gate.touch()
+
+    opening = threading.Thread(target=open_gate)
+    opening.start()
     events = events_of(live, told["events"])
+    opening.join()
     ids = [id for id, _, _ in events]
     assert ids == sorted(set(ids))
     kinds = [kind for _, kind, _ in events]
@@ -223,7 +234,7 @@ def test_rates_are_told_and_kept(tmp_path_factory: pytest.TempPathFactory) -> No
 
 def test_a_full_line_says_when_to_come_back(tmp_path_factory: pytest.TempPathFactory) -> None:
     with live_site(tmp_path_factory.mktemp("full"), queue_max=1, drawings_together=1) as live:
-        answers = [live.post("/api/drawings", {"prompt": "slow", "count": 1}) for _ in range(6)]
+        answers = [live.post("/api/drawings", {"prompt": "gate=/nowhere"}) for _ in range(6)]
         refused = [answer for answer in answers if answer.status == 503]
         assert refused
         assert {answer.json()["error"]["code"] for answer in refused} == {"queue_full"}

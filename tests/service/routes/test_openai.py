@@ -103,7 +103,7 @@ def test_nonets_own_fields_go_in_the_extra_body(live: LiveSite, client: OpenAI) 
 @pytest.mark.parametrize("partials", [0, 1, 3])
 def test_a_stream(client: OpenAI, partials: int) -> None:
     stream = client.images.generate(
-        prompt="quarters pause=0.1", n=2, stream=True, partial_images=partials, output_format="webp"
+        prompt="quarters pause=0.8", n=2, stream=True, partial_images=partials, output_format="webp"
     )
     events: list[Any] = list(stream)
     completed = [event for event in events if event.type == "image_generation.completed"]
@@ -242,7 +242,7 @@ def test_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
 def test_a_full_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     with live_site(tmp_path_factory.mktemp("full"), queue_max=1, drawings_together=1) as live:
         for _ in range(4):
-            live.post("/api/drawings", {"prompt": "slow slow", "count": 9})
+            live.post("/api/drawings", {"prompt": "gate=/nowhere"})
         with client_of(live, max_retries=0) as client, pytest.raises(openai.InternalServerError) as caught:
             client.images.generate(prompt="a cat")
         assert (caught.value.status_code, caught.value.code) == (503, "queue_full")
@@ -254,13 +254,12 @@ def test_a_full_line(tmp_path_factory: pytest.TempPathFactory) -> None:
 def test_the_client_comes_back_by_itself_when_it_was_told_to(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    with live_site(tmp_path_factory.mktemp("retry"), rate_anonymous="1/2 second") as live:
-        with client_of(live, max_retries=0) as client:
-            assert client.images.generate(prompt="a cat").data
-            with pytest.raises(openai.RateLimitError) as caught:
-                client.images.generate(prompt="a cat")
+    with live_site(tmp_path_factory.mktemp("retry"), rate_anonymous="1/4 second") as live:
+        assert live.post("/api/drawings", {"prompt": "a cat"}).status == 202
+        with client_of(live, max_retries=0) as client, pytest.raises(openai.RateLimitError) as caught:
+            client.images.generate(prompt="a cat")
         assert caught.value.code == "rate_limited"
-        with client_of(live, max_retries=3) as client:
+        with client_of(live, max_retries=5) as client:
             assert client.images.generate(prompt="a cat").data
 
 
