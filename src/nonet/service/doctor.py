@@ -49,8 +49,12 @@ def examine(settings: Settings, *, mend: bool = False) -> list[Finding]:
     """Look for everything that can be wrong; with `mend` also put it right. The site must not be running.
 
     Raises:
-        NonetError: `config_invalid` if it is; `unavailable` if the database does not answer.
+        NonetError: `config_invalid` if it is, or if there is none; `unavailable` if the database does not answer.
     """
+    if not settings.data.is_dir():
+        raise NonetError(
+            "config_invalid", f"There is no site in {settings.data}.", "Name its folder with --data."
+        )
     folder = DataFolder(settings.data)
     try:
         database = Database(settings.database_url)
