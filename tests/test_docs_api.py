@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,7 @@ def test_documented_javascript_runs_in_a_browser(block: documents.Block, live: L
         until(lambda: page.evaluate(shown))
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("block", [block for block in blocks("sh") if "curl" in block.text], ids=str)
 def test_documented_shell_commands_run(block: documents.Block, live: LiveSite) -> None:
     command = block.text.replace(SHOWN, live.url).replace("curl ", "curl --fail ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,8 +88,18 @@ client.generate("a cat").save_images(sys.argv[2])
     assert {Image.open(io.BytesIO(file.read_bytes())).format for file in files} == {"JPEG"}
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_shell_script_with_curl_works(live: LiveSite) -> None:
-    command = ["curl", "--silent", "--fail", f"{live.url}/generate", "--json", '{"prompt": "a cat"}']
+    command = [
+        "curl",
+        "--silent",
+        "--fail",
+        f"{live.url}/generate",
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        '{"prompt": "a cat"}',
+    ]
     done = subprocess.run(command, capture_output=True, check=True, timeout=60)
     assert len(json.loads(done.stdout)["images"]) == 9
 
