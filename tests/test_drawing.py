@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
 from nonet.safety.provenance.detection import detect
 from nonet.safety.provenance.finish import Provenance
+from nonet.safety.provenance.reading import read_metadata
 
 
 def test_draw_returns_pictures_that_know_how_they_were_made(fake_engine: fakes.FakeEngine) -> None:
@@ -163,6 +165,34 @@ def test_pictures_and_sheet_carry_the_mark_unless_nobody_wants_it(fake_engine: f
         drawing.run("doodle", DrawRequest(prompt="a cat", count=4, seed=1)), Provenance()
     )
     assert len(detect(np.asarray(Image.open(io.BytesIO(sheet))), thorough=False)) == 4
+
+
+@pytest.mark.parametrize("name", ["cat.png", "cat.JPG", "cat.webp"])
+def test_saved_pictures_keep_their_origin(fake_engine: fakes.FakeEngine, tmp_path: Path, name: str) -> None:
+    picture = nonet.draw("a cat", count=1, seed=3, negative_prompt="a dog")[0]
+    nonet.save(picture, tmp_path / name, provenance="mark")
+    found = read_metadata((tmp_path / name).read_bytes())
+    assert found.record is not None
+    assert (found.record["prompt"], found.record["negative"], found.record["seed"]) == ("a cat", "a dog", 3)
+    with Image.open(tmp_path / name) as again:
+        assert len(detect(np.asarray(again.convert("RGB")), thorough=False)) == 1
+
+
+def test_saved_pictures_are_signed(fake_engine: fakes.FakeEngine, tmp_path: Path) -> None:
+    pytest.importorskip("c2pa")
+    nonet.save(nonet.draw("a cat", count=1)[0], tmp_path / "cat.png")
+    assert b"caBX" in (tmp_path / "cat.png").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "drawn"), [("cat.gif", True), ("cat", True), ("cat.png", False)])
+def test_what_cannot_be_saved_is_an_error(
+    fake_engine: fakes.FakeEngine, tmp_path: Path, name: str, drawn: bool
+) -> None:
+    picture = nonet.draw("a cat", count=1)[0] if drawn else Image.new("RGB", (8, 8))
+    with pytest.raises(NonetError) as caught:
+        nonet.save(picture, tmp_path / name)
+    assert caught.value.code == "setting_invalid"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_policy_judges_what_the_model_reads(monkeypatch: pytest.MonkeyPatch) -> None:

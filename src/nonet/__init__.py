@@ -14,12 +14,17 @@ from nonet.errors import NonetError
 
 if TYPE_CHECKING:
     from nonet.checkpoints import Model, load
-    from nonet.drawing import draw
+    from nonet.drawing import draw, save
 
 __version__ = "0.1.0"
-__all__ = ["Model", "NonetError", "__version__", "draw", "load"]
+__all__ = ["Model", "NonetError", "__version__", "draw", "load", "save"]
 
-_HOMES = {"Model": "nonet.checkpoints", "draw": "nonet.drawing", "load": "nonet.checkpoints"}
+_HOMES = {
+    "Model": "nonet.checkpoints",
+    "draw": "nonet.drawing",
+    "load": "nonet.checkpoints",
+    "save": "nonet.drawing",
+}
 
 
 def __getattr__(name: str) -> Any:

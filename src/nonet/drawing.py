@@ -7,9 +7,11 @@ imports torch and loads weights.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nonet.engine.events import Done, Drawn, Event, Failed, Partial, Progress, Started
@@ -264,8 +266,9 @@ def draw(
         low_memory: turn tokens into pixels one picture at a time.
 
     Returns:
-        Pillow pictures, RGB. `info` of each holds prompt, model, seed (draws it again, alone), score, sources (the
-        remembered pictures it was drawn after) and withheld (why it is not shown, empty where it is).
+        Pillow pictures, RGB. `info` of each holds prompt, negative_prompt, model, settings, seed (draws it again,
+        alone), score, sources (the remembered pictures it was drawn after) and withheld (why it is not shown, empty
+        where it is). `save` writes them into the file.
 
     Raises:
         NonetError: with one of the codes of `nonet.errors.CODES`.
@@ -291,13 +294,57 @@ def draw(
     for picture in drawing.pictures:
         picture.image.info.update(
             prompt=prompt,
+            negative_prompt=negative_prompt,
             model=drawing.model,
+            settings=drawing.settings(),
             seed=picture.seed,
             score=picture.score,
             sources=[dict(source) for source in picture.sources],
             withheld=picture.withheld,
         )
     return [picture.image for picture in drawing.pictures]
+
+
+def save(
+    picture: Image.Image, path: str | os.PathLike[str], *, provenance: str = "full", sign_prompt: bool = False
+) -> None:
+    """Write a picture that `draw` returned, with what it says of its origin, as PNG, JPEG or WebP.
+
+    Args:
+        picture: as `draw` returned it; the mark is in its pixels already.
+        path: the format is that of its suffix.
+        provenance: `full` signs the file, where nonet[provenance] is installed; `mark` and `metadata` do not.
+        sign_prompt: put the prompt into the signed manifest, too.
+
+    Raises:
+        NonetError: `setting_invalid` for another suffix or a picture from elsewhere; `output_unwritable`, `disk_full`.
+    """
+    from nonet.files import atomic_write
+    from nonet.safety.provenance.finish import finish, provenance_of
+    from nonet.safety.provenance.metadata import PictureMeta, encode
+
+    suffix = Path(path).suffix.lower().lstrip(".")
+    format = {"jpg": "jpeg"}.get(suffix, suffix)
+    if format not in ("png", "jpeg", "webp"):
+        raise NonetError("setting_invalid", f"{path} is no name of a .png, .jpg or .webp file.")
+    info = picture.info
+    if "model" not in info or "seed" not in info:
+        raise NonetError("setting_invalid", "Only pictures that nonet.draw returned can be saved like this.")
+    if info.get("withheld"):
+        data = encode(picture, format=format)
+    else:
+        meta = PictureMeta(
+            prompt=info.get("prompt", ""),
+            negative=info.get("negative_prompt", ""),
+            model=info["model"],
+            seed=info["seed"],
+            settings=info.get("settings", {}),
+            sources=info.get("sources", ()),
+        )
+        carried = provenance_of(provenance, prompt_in_manifest=sign_prompt)
+        data = finish(picture, meta, job=None, provenance=carried, format=format)
+    with atomic_write(path) as stream:
+        stream.write(data)
 
 
 _lock = threading.Lock()

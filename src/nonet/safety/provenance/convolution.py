@@ -62,6 +62,11 @@ def encode(value: int) -> Bits:
 
 def decode(soft: NDArray[np.float32]) -> int | None:
     """The value whose signs are likeliest given soft values (`CODED_BITS`,), or None if its checksum is wrong."""
+    return likeliest(soft)[0]
+
+
+def likeliest(soft: NDArray[np.float32]) -> tuple[int | None, float]:
+    """As `decode`, and how loud the likeliest signs are, right or wrong: their sum in standard deviations of noise."""
     outputs = _outputs()
     states = np.arange(_STATES)
     # A state is reached from two others that differ in their lowest bit; its highest bit is the input.
@@ -84,4 +89,4 @@ def decode(soft: NDArray[np.float32]) -> int | None:
             message |= int(bit[state]) << (DATA_BITS + CHECK_BITS - 1 - step)
         state = int(before[state, chosen[step, state]])
     value, check = message >> CHECK_BITS, message & 0xFFFF
-    return value if checksum(value) == check else None
+    return (value if checksum(value) == check else None), float(score[0]) / CODED_BITS**0.5

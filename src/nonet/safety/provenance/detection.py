@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nonet.safety.provenance.convolution import CODED_BITS, decode, encode
+from nonet.safety.provenance.convolution import likeliest
 from nonet.safety.provenance.mark import Payload, Pixels
 from nonet.safety.provenance.pattern import TILE, luma, pattern, whiten
 
@@ -222,11 +222,8 @@ def _read(image_HW: Tensor, peak: _Peak) -> Mark | None:
     soft, fixed = pattern().soft(whiten(image_HW[rows][:, columns]))
     if fixed < FIXED_THRESHOLD:
         return None
-    value = decode(soft.numpy())
-    if value is None:
-        return None
-    said = float((soft * torch.from_numpy(encode(value)).float()).sum()) / CODED_BITS**0.5
-    if said < PAYLOAD_THRESHOLD:
+    value, said = likeliest(soft.numpy())
+    if value is None or said < PAYLOAD_THRESHOLD:
         return None
     strength = math.hypot(said, fixed)
     left, top = round(peak.column * peak.scale), round(peak.row * peak.scale)
