@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from tokenizers import Tokenizer
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from nonet.checkpoints import mindalle
 from nonet.checkpoints.fill import fill
@@ -36,9 +37,21 @@ _MEMORY = ("keys", "offsets", "members", "full", "small", "colours")
 Network = TypeVar("Network", bound=nn.Module)
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves out the random numbers that layers begin with."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        # Where there are no values, torch's drawing of them loads its compiler, which takes a second or two.
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def on_meta(make: Callable[[], Network]) -> Network:
     """A network without values: no memory and no time for weights that are replaced anyway."""
-    with torch.device("meta"):
+    with _Unfilled(), torch.device("meta"):
         return make()
 
 
@@ -169,7 +182,8 @@ def read_memory(folder: Path, codes: int) -> PictureMemory:
     if missing := [name for name in _MEMORY if name not in tensors]:
         raise NonetError("weights_corrupt", f"{path} has no {', '.join(missing)}.", "Install nonet again.")
     pictures = len(tensors["full"])
-    ranges = {"full": codes, "small": codes, "members": pictures}
+    # One number more than there are codes: where a picture shows nothing.
+    ranges = {"full": codes + 1, "small": codes + 1, "members": pictures}
     for name, end in ranges.items():
         values = tensors[name]
         if values.numel() and not 0 <= int(values.min()) <= int(values.max()) < end:

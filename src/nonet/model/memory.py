@@ -61,7 +61,8 @@ class PictureMemory:
         keys_KE: int8 (K, E), normalised sentence embeddings times 127, one for each distinct wording.
         offsets: int64 (K + 1); wording k calls up `members[offsets[k] : offsets[k + 1]]`.
         members: int64, picture numbers.
-        full_NT: int64 or int16 (N, 256) codec tokens of the whole picture.
+        full_NT: int64 or int16 (N, 256) codec tokens of the whole picture; the codebook's size stands where a cut-out
+            shows nothing.
         small_NT: (N, 81) codec tokens of the picture at `SMALL` size.
         colours_NC: float or uint8 (N, 11), share of each of `COLOURS` in the picture, 0 to 255.
         sources: for every picture its title, author or set, and licence.

@@ -18,6 +18,7 @@ from nonet.model.config import Seq2SeqConfig
 from nonet.model.judge import Judge
 from nonet.model.seq2seq import Seq2Seq
 from nonet.training.remember import (
+    cut_out,
     load_tokens,
     memory_of,
     memory_tensors,
@@ -57,6 +58,7 @@ def export(runs: Path, collection: Path, out: Path, *, name: str = "doodle") -> 
     text = text_side(device)
     tokens = load_tokens(sprites.collection.folder / f"tokens-{codec_name}.safetensors", codec_name)
     tokens = picture_tokens(sprites, codec) if tokens is None else tokens
+    tokens = cut_out(*tokens, len(sprites.collection.records), codec)
     tensors = memory_tensors(records, *tokens, text.sentences, keep, picture_extents(sprites))
     model = Model(
         name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nonet.data.sprites import FILL, Sprites
 from nonet.errors import NonetError
 from nonet.files import atomic_write
 from nonet.model.memory import COLOURS, FULL, GRID, SMALL, STYLES, PictureMemory
+from nonet.model.repaint import white_tokens
 from nonet.model.vqgan import VQGAN
 
 Embed = Callable[[list[str]], Tensor]
@@ -49,6 +51,38 @@ def picture_tokens(
             if report is not None:
                 report(count, total)
     return torch.cat(full), torch.cat(small)
+
+
+def cleared(tokens_NT: Tensor, blank: Tensor, empty: int) -> Tensor:
+    """Square token grids (N, T) in which the blank tokens that reach the border are `empty`.
+
+    So a cut-out remembers what it shows and not the white around it; white that it encloses stays.
+    """
+    side = math.isqrt(tokens_NT.shape[1])
+    is_blank = torch.isin(tokens_NT, blank.to(tokens_NT)).view(-1, side, side)
+    outside = torch.zeros_like(is_blank)
+    outside[:, [0, -1]] = is_blank[:, [0, -1]]
+    outside[:, :, [0, -1]] |= is_blank[:, :, [0, -1]]
+    for _ in range(side * 2):
+        grown = outside.clone()
+        grown[:, 1:] |= outside[:, :-1]
+        grown[:, :-1] |= outside[:, 1:]
+        grown[:, :, 1:] |= outside[:, :, :-1]
+        grown[:, :, :-1] |= outside[:, :, 1:]
+        grown &= is_blank
+        if torch.equal(grown, outside):
+            break
+        outside = grown
+    return tokens_NT.masked_fill(outside.view_as(tokens_NT), empty)
+
+
+def cut_out(full_NT: Tensor, small_NT: Tensor, sprites: int, codec: VQGAN) -> tuple[Tensor, Tensor]:
+    """Tokens of a collection with the white around its first `sprites` pictures cleared."""
+    blank, empty = white_tokens(codec), codec.config.n_embed
+    return tuple(  # type: ignore[return-value]
+        torch.cat([cleared(tokens[:sprites], blank, empty), tokens[sprites:]])
+        for tokens in (full_NT, small_NT)
+    )
 
 
 def picture_extents(sprites: Sprites) -> Tensor:

@@ -29,7 +29,14 @@ from nonet.model.vqgan import VQGAN, VQGANConfig
 from nonet.training.codec import CodecSettings, CodecTrainee
 from nonet.training.judge import JudgeSettings, JudgeTrainee
 from nonet.training.optim import pick_device
-from nonet.training.remember import load_tokens, memory_of, memory_tensors, picture_tokens, save_tokens
+from nonet.training.remember import (
+    cut_out,
+    load_tokens,
+    memory_of,
+    memory_tensors,
+    picture_tokens,
+    save_tokens,
+)
 from nonet.training.run import Run, Trainee, load_state, read_run_config
 from nonet.training.seq2seq import Seq2SeqSettings, Seq2SeqTrainee
 from nonet.training.textside import TextSide, minilm_from_wheel
@@ -226,6 +233,7 @@ def whole_memory(
     if tokens is None:
         tokens = picture_tokens(sprites, codec, report=report)
         save_tokens(kept, *tokens, name)
+    tokens = cut_out(*tokens, len(collection.records), codec)
     records: list[SpriteRecord | BackgroundRecord] = [*collection.records, *collection.background_records]
     return memory_of(memory_tensors(records, *tokens, text.sentences, range(len(records))))
 
