@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import DatabaseError
 
 from nonet.errors import NonetError
 from nonet.service import schema
@@ -67,22 +68,30 @@ def examine(settings: Settings, *, mend: bool = False) -> list[Finding]:
 
 
 def _all(settings: Settings, database: Database, mend: bool) -> Iterator[Finding]:
+    damage = _damage(database) if database.sqlite else ""
+    if damage:
+        yield Finding("database", damage)
+        return
     if schema.revision(database) != schema.newest():
         if mend:
             schema.upgrade(database)
         yield Finding("database", f"its tables are not those of revision {schema.newest()}", mend)
         if not mend:
             return
-    if database.sqlite:
-        with database.read() as session:
-            said = str(session.execute(text("PRAGMA quick_check")).scalar())
-        if said != "ok":
-            yield Finding("database", said.partition("\n")[0])
-            return
     line = Line(database, losses_max=settings.attempts, alone=database.sqlite)
     store = Store(settings.store_url)
     yield from _stuck(database, line, mend)
     yield from _bytes(database, store, line, mend)
+
+
+def _damage(database: Database) -> str:
+    """What SQLite says of a file that is damaged; empty if it is whole."""
+    try:
+        with database.read() as session:
+            said = str(session.execute(text("PRAGMA quick_check")).scalar())
+    except DatabaseError as error:
+        said = str(error.orig)
+    return "" if said == "ok" else said.partition("\n")[0]
 
 
 def _stuck(database: Database, line: Line, mend: bool) -> Iterator[Finding]:
