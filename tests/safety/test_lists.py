@@ -168,3 +168,12 @@ def test_parsing_adds_to_compiled_lists() -> None:
     assert category_of("one thing", lists) == "x"
     parse("another", category="y", into=lists)
     assert category_of("another", lists) == "y"
+
+
+def test_the_documents_example_of_an_operators_file_works(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "safety.md").read_text("utf-8")
+    example = text[text.index("[category house]") :].partition("```")[0]
+    lists = load_lists(operator(tmp_path, example))
+    assert category_of("our mascots on a hill", lists, level="standard") == "house"
+    assert category_of("a rocket above a hospital", lists, level="standard") == "house"
+    assert category_of("guro", lists, level="standard") is None
