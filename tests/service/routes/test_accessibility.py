@@ -20,6 +20,7 @@ from nonet.service.server import app_of
 
 LCP_MS, INP_MS, CLS = 2500, 200, 0.1
 TARGET = 24
+ADMIN = {"username": "admin", "password": "open sesame"}
 OBSERVE = """
 window.seen = { lcp: 0, shift: 0, delay: 0, interactions: 0 };
 const watch = (type, act, more) => new PerformanceObserver((list) => list.getEntries().forEach(act))
@@ -44,8 +45,9 @@ SMALL_TARGETS = """(least) => [...document.querySelectorAll("a, button, input, s
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("pages")
     with (
-        service_fakes.running(tmp_path_factory.mktemp("pages")) as site,
+        service_fakes.running(folder, admin_token=ADMIN["password"]) as site,
         live_server.served(app_of(site)) as url,
     ):
         yield url
@@ -70,7 +72,7 @@ def test_axe_finds_nothing_on_any_page(
     browser: Browser, site: str, size: dict[str, int], scheme: str
 ) -> None:
     found: dict[str, list[str]] = {}
-    with visit(browser, site, size=size, color_scheme=scheme) as (page, _):
+    with visit(browser, site, size=size, color_scheme=scheme, http_credentials=ADMIN) as (page, context):
 
         def look(name: str) -> None:
             problems = violations(page) + page.evaluate(SMALL_TARGETS, TARGET)
@@ -101,6 +103,10 @@ def test_axe_finds_nothing_on_any_page(
         for where in [*pages, f"{path}/report", f"{path}/meme/0", f"{path}/delete"]:
             page.goto(where)
             look(where)
+        context.request.post(f"{path}/report")
+        page.goto("/admin")
+        assert "a cat" in page.content()
+        look("/admin")
         page.goto("/")
         page.click("summary")
         page.fill("#prompt", "a bloody beheading")
