@@ -70,6 +70,7 @@ class TinyModel:
             text_encoder="minilm",
             context_dim=TEXT,
             memory_slots=SLOTS if self.with_memory else 0,
+            memory_copies=self.with_memory,
         )
         codec = VQGANConfig(
             ch=32,
