@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -353,3 +355,12 @@ def test_folders_without_a_model(tmp_path: Path) -> None:
 )
 def test_settings_that_there_are_not(options: dict[str, Any]) -> None:
     refused(GOLDEN / "dalle", "setting_invalid", **options)
+
+
+def test_loading_leaves_torchs_compiler_alone() -> None:
+    # It takes a second or two to import, half as long as everything else that a drawing waits for.
+    code = "import sys, nonet; nonet.load(sys.argv[1]); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(GOLDEN / "dalle")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -329,7 +329,8 @@ class Quantizer(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.n_embed, config.embed_dim)
-        if config.levels:
+        # On the meta device, where weights are to be read, arithmetic would load torch's compiler.
+        if config.levels and not self.embedding.weight.is_meta:
             axes = [torch.arange(n, dtype=torch.float32) - n // 2 for n in config.levels]
             self.embedding.weight.data = torch.cartesian_prod(*axes).reshape(config.n_embed, config.embed_dim)
             self.embedding.weight.requires_grad_(False)
