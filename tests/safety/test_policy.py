@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from disguises import DISGUISES, PHRASES, fits, pairs_of
 from nonet.errors import NonetError
+from nonet.safety.model_reads import model_reader
 from nonet.safety.policy import REASONS, Policy, PromptRefusedError, check, require
 
 CORPORA = Path(__file__).parent.parent / "data" / "policy"
@@ -173,10 +174,33 @@ def test_hostile_prompts_take_linear_time(policy: Policy, prompt: str) -> None:
     assert long < 12 * max(short, 0.01)
 
 
+LISTS = Policy()
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_judged_without_a_crash(text: str) -> None:
-    check(text, negative=text, level="strict")
+    LISTS.check(text, negative=text, level="strict")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.text(max_size=300))
+def test_any_text_is_judged_by_what_it_means_and_what_the_model_reads(text: str) -> None:
+    reader = model_reader("doodle")
+    assert reader is not None
+    check(text, level="strict", views=[reader])
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a \ud800 cat", os.fsdecode(b"a \xff\xfe cat"), "a\x00cat", "\ufeffa cat\ufffe"]
+)
+def test_what_is_no_text_is_judged_all_the_same(prompt: str) -> None:
+    reader = model_reader("doodle")
+    assert reader is not None
+    assert check(prompt, level="strict", views=[reader]) is None
+    refusal = check(prompt.replace("cat", "swastika flag"), level="strict", views=[reader])
+    assert refusal is not None
+    assert refusal.category == "hate"
 
 
 def test_a_check_is_fast(policy: Policy) -> None:
