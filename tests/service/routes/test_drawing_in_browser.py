@@ -316,11 +316,13 @@ def test_a_full_line_is_a_place_to_wait_that_tries_again_by_itself(
         live_server.served(app_of(full)) as url,
         visit(browser, url, size=PHONE) as (page, context),
     ):
-        for prompt in ("a cat pause=0.4", "a dog pause=0.1"):
+        for prompt in ("a cat pause=0.8", "a dog pause=0.1"):
             answer = context.request.post("/api/drawings", data={"prompt": prompt})
             assert answer.status == 202
             if prompt.startswith("a cat"):
                 service_fakes.until(lambda: full.services.jobs.queued() == 0)
+        page.goto(answer.json()["page"])
+        expect(page.locator("#status")).to_contain_text("Next in line")
         page.goto("/")
         page.fill("#prompt", "a fish")
         with page.expect_response(lambda seen: seen.url.endswith("/d") and seen.status == 503) as refused:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import service_fakes
 from nonet.service.assets import assets
 from nonet.service.records import Caller
 from page_site import Visitors, visited
@@ -103,7 +104,10 @@ def test_what_cannot_be_drawn_is_said_and_the_line_is_kept(
 def test_a_full_line_says_when_to_come_again(tmp_path: Path) -> None:
     with visited(tmp_path, queue_max=1, drawings_together=1) as full:
         browser = full.browser()
-        answers = [browser.post("/d", data={"prompt": f"a slow cat {number}"}) for number in range(4)]
+        browser.post("/d", data={"prompt": "a slow cat 0"})
+        service_fakes.until(lambda: full.site.services.jobs.queued() == 0)  # it is being drawn
+        answers = [browser.post("/d", data={"prompt": f"a slow cat {number}"}) for number in range(1, 4)]
+        assert "Next in line" in browser.get(answers[0].headers["location"]).text
         last = answers[-1]
         assert last.status_code == 503
         assert int(last.headers["retry-after"]) >= 1
