@@ -49,6 +49,18 @@ def test_a_request_becomes_its_pictures(engine: Engine) -> None:
         assert -1 <= drawn.score <= 1
 
 
+def test_it_says_how_full_its_batch_is(engine: Engine) -> None:
+    stream = engine.submit(CAT)
+    used = []
+    for event in stream:
+        if isinstance(event, Progress):
+            used.append(engine.rows[0])
+    assert max(used) <= 6, "three pictures, each guided"
+    assert engine.rows[1] >= 6
+    with Engine(TinyModel(), max_rows=10) as small:
+        assert small.rows == (0, 10)
+
+
 def test_partial_pictures_are_gray_where_nothing_is_drawn(engine: Engine) -> None:
     partials = [event for event in engine.submit(CAT) if isinstance(event, Partial)]
     assert {event.picture for event in partials} == {0, 1, 2}

@@ -55,6 +55,11 @@ class Engine:
         # A daemon must not be inside torch when the interpreter is taken down.
         atexit.register(self.close)
 
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Rows of the decoder that are being drawn now, and the most there may be."""
+        return sum(job.rows for job in list(self._batcher.jobs)), self._batcher.max_rows
+
     def submit(self, request: DrawRequest, *, partials: bool = True) -> DrawStream:
         """Draw a request; returns at once. May be called from any thread.
 
