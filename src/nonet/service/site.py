@@ -205,7 +205,15 @@ class Site:
         while self.line.forget(self.settings.retention_days):
             pass
         self.line.sweep(self.services.store)
-        self.services.policy.reload()
+        self._reload_policy()
+
+    def _reload_policy(self) -> None:
+        policy = self.services.policy
+        before = policy.problem
+        if policy.reload():
+            _log.info("policy read again")
+        elif policy.problem is not None and policy.problem is not before:
+            _log.warning("policy kept as it was", problem=policy.problem.message)
 
 
 def _policy(settings: Settings) -> Policy:
