@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from functools import partial
 
 from nonet.errors import NonetError
 from nonet.safety.policy import Policy
@@ -19,6 +20,7 @@ from nonet.service.jobs import Jobs
 from nonet.service.line import Line
 from nonet.service.logs import get_logger
 from nonet.service.metrics import Metrics
+from nonet.service.records import Job
 from nonet.service.services import Services
 from nonet.service.settings import Settings
 from nonet.service.store import Store
@@ -73,7 +75,7 @@ class Site:
         supervisor = Supervisor(settings, dispatcher)
         dispatcher.supervisor = supervisor
         callers = Callers(settings, bytes.fromhex(self.line.settle_fact("salt", secrets.token_hex(16))))
-        jobs.watchers.submitted.append(lambda job: metrics.accepted.labels(job.api).inc())
+        jobs.watchers.submitted.append(partial(_accepted, metrics))
         jobs.watchers.refused.append(lambda code: metrics.turned_away.labels(code).inc())
         return Services(
             settings=settings,
@@ -214,6 +216,12 @@ class Site:
             _log.info("policy read again")
         elif policy.problem is not None and policy.problem is not before:
             _log.warning("policy kept as it was", problem=policy.problem.message)
+
+
+def _accepted(metrics: Metrics, job: Job) -> None:
+    metrics.accepted.labels(job.api).inc()
+    # The log leaves the prompt out unless it is asked to keep it.
+    _log.info("accepted", job=job.id, api=job.api, caller=job.caller, prompt=job.request.prompt)
 
 
 def _policy(settings: Settings) -> Policy:
