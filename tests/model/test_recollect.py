@@ -81,19 +81,38 @@ def test_nine_successive_seeds_remember_many_pictures() -> None:
         assert len({found[0] for found in pictures}) >= 8
 
 
-def test_what_lacks_the_asked_colour_is_imagined_in_it() -> None:
-    asked: list[str] = []
+class NotedFancy:
+    """Adds 20 to repainted tokens; a plain canvas is all 40."""
 
-    def repaint(tokens_T: Tensor, colour: str) -> Tensor:
-        asked.append(colour)
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def repaint(self, tokens_T: Tensor, colour: str) -> Tensor:
+        self.asked.append(colour)
         return tokens_T + 20
 
-    slots, pictures = recollect(memory(), "a blue cat", range(4), embed, EMPTY, repaint=repaint)
-    assert asked == ["blue"] * 4
+    def plain(self, colour: str) -> Tensor:
+        self.asked.append(f"plain {colour}")
+        return torch.full((256,), 40)
+
+
+def test_what_lacks_the_asked_colour_is_imagined_in_it() -> None:
+    fancy = NotedFancy()
+    slots, pictures = recollect(memory(), "a blue cat", range(4), embed, EMPTY, fancy=fancy)
+    assert fancy.asked == ["blue"] * 4
     assert [int(grid[1, 0]) for grid in slots] == [found[0] + 20 for found in pictures]
-    plain, _ = recollect(memory(), "a cat", range(4), embed, EMPTY, repaint=repaint)
-    assert len(asked) == 4
+    plain, _ = recollect(memory(), "a cat", range(4), embed, EMPTY, fancy=fancy)
+    assert len(fancy.asked) == 4
     assert int(plain[0, 1, 0]) < 20
+
+
+def test_a_background_of_one_colour_is_imagined() -> None:
+    fancy = NotedFancy()
+    slots, _ = recollect(memory(), "a cat on a purple background", range(2), embed, EMPTY, fancy=fancy)
+    assert fancy.asked == ["plain purple"] * 2
+    assert bool((slots[:, 0] == 40).all())
+    plain, _ = recollect(memory(), "a cat", range(2), embed, EMPTY, fancy=fancy)
+    assert bool((plain[:, 0] == EMPTY).all())
 
 
 def test_colours_are_looked_for_by_eye() -> None:

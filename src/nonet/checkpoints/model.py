@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +16,8 @@ from nonet.errors import NonetError
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.judge import Judge
 from nonet.model.memory import PictureMemory
-from nonet.model.recollect import Repaint, recollect
-from nonet.model.repaint import repaint
+from nonet.model.recollect import Fancy, recollect
+from nonet.model.repaint import CodecFancy
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
 from nonet.model.vqgan import VQGAN
 
@@ -157,7 +156,7 @@ class Model:
             NonetError: `config_invalid` where the model has no memory.
         """
         seeds = [request.seed + index for index in range(request.pictures)]
-        memory_PST, pictures = self._recollect(request.prompt, seeds, partial(repaint, self.codec))
+        memory_PST, pictures = self._recollect(request.prompt, seeds, CodecFancy(self.codec))
         known = self.memory.sources if self.memory is not None else ()
         sources = [[dict(known[n]) for n in dict.fromkeys(found) if n < len(known)] for found in pictures]
         return MemoryPlan(memory_PST.to(self.device), sources)
@@ -171,13 +170,11 @@ class Model:
         return self._recollect(prompt, seeds, None)[1]
 
     def _recollect(
-        self, prompt: str, seeds: Sequence[int], repaint: Repaint | None
+        self, prompt: str, seeds: Sequence[int], fancy: Fancy | None
     ) -> tuple[Tensor, list[list[int]]]:
         if self.memory is None:
             raise NonetError("config_invalid", f"The model {self.name} has no picture memory.")
-        return recollect(
-            self.memory, prompt, seeds, self._sentences, empty=self.codebook_size, repaint=repaint
-        )
+        return recollect(self.memory, prompt, seeds, self._sentences, empty=self.codebook_size, fancy=fancy)
 
     def _sentences(self, texts: list[str]) -> Tensor:
         # One at a time: in a batch with others a text's embedding could differ in its last bits.

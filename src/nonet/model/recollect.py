@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,15 +17,22 @@ from torch import Tensor
 from nonet.model.layout import BACKGROUND, Placed, arrange, settle
 from nonet.model.memory import SLOTS, PictureMemory, Remembered, lay
 from nonet.model.phrases import Scene, Thing, parse
-from nonet.model.words import ADJECTIVES, COLOURS
+from nonet.model.words import ADJECTIVES, BACKDROPS, COLOURS
 
 KNOWN = 0.85
 """Similarity of a wording from which a phrase counts as known."""
 # 2**64 times the golden ratio's and three other irrational numbers' fractions: their multiples are spread evenly.
 _STEPS = (0x9E3779B97F4A7C15, 0xC13FA9A902A6328F, 0x91E10DA5C79E7B1D, 0xD1B54A32D192ED03)
 
-Repaint = Callable[[Tensor, str], Tensor]
-"""(tokens of a picture (T,), a colour) -> tokens of the picture in that colour (T,)."""
+
+class Fancy(Protocol):
+    """Imagines what is not remembered as it was asked for."""
+
+    def repaint(self, tokens_T: Tensor, colour: str) -> Tensor:
+        """The tokens (T,) of a picture in another colour."""
+
+    def plain(self, colour: str) -> Tensor:
+        """The tokens (256,) of a canvas of one colour."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +121,13 @@ def spread(seed: int, place: int) -> float:
 
 
 def imagined(
-    memory: PictureMemory, remembered: Sequence[Remembered], empty: int, repaint: Repaint | None
+    memory: PictureMemory, remembered: Sequence[Remembered], empty: int, fancy: Fancy | None
 ) -> Tensor:
     """The slots (SLOTS, 256) of remembered pictures, in other colours where they were asked for."""
     tokens = [
         memory.tokens(item)
-        if item.colour is None or repaint is None
-        else repaint(memory.tokens(item), item.colour)
+        if item.colour is None or fancy is None
+        else fancy.repaint(memory.tokens(item), item.colour)
         for item in remembered
     ]
     return lay(remembered, tokens, empty)
@@ -132,7 +140,7 @@ def recollect(
     embed: Callable[[list[str]], Tensor],
     empty: int,
     *,
-    repaint: Repaint | None = None,
+    fancy: Fancy | None = None,
     twice: float = 0.0,
 ) -> tuple[Tensor, list[list[int]]]:
     """What each picture of a prompt is reminded of.
@@ -143,7 +151,7 @@ def recollect(
         seeds: one a picture; a seed gives the same layout and the same remembered pictures always.
         embed: phrases to normalised sentence embeddings (N, E).
         empty: the token that stands for nothing remembered.
-        repaint: gives a picture another colour; None leaves them as they are.
+        fancy: imagines colours that are asked for and not remembered; None leaves pictures as they are.
         twice: share of pictures in which a lone thing is remembered by two pictures.
 
     Returns:
@@ -153,6 +161,9 @@ def recollect(
     things = [*scene.things, *([scene.background] if scene.background else [])]
     texts = list(dict.fromkeys(text for thing in things for text in (query_text(thing), *blended(thing))))
     known = dict(zip(texts, embed(texts), strict=True)) if texts else {}
+    behind = scene.background
+    plain = behind is not None and behind.noun in BACKDROPS and behind.colour in COLOURS
+    backdrop = behind.colour if behind is not None and plain else None
     grids: list[Tensor] = []
     pictures: list[list[int]] = []
     for seed in seeds:
@@ -175,7 +186,10 @@ def recollect(
             # What stands on something touches it, now that it is known how high the pictures are.
             settled = settle(placed, scene, [memory.extent(item.picture) for item in found])
             found = [replace(item, row=place.row) for item, place in zip(found, settled, strict=True)]
-        grids.append(imagined(memory, found, empty, repaint))
+        slots_ST = imagined(memory, found, empty, fancy)
+        if fancy is not None and backdrop is not None and all(item.slot for item in found):
+            slots_ST[0] = fancy.plain(backdrop)
+        grids.append(slots_ST)
         pictures.append([item.picture for item in found])
     return torch.stack(grids), pictures
 

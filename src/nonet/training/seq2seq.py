@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from nonet.model.layers import init_normal
 from nonet.model.layout import Placed
 from nonet.model.memory import PictureMemory
 from nonet.model.recollect import Query, imagined, placed_thing, query_text, remember
-from nonet.model.repaint import repaint
+from nonet.model.repaint import CodecFancy
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
 from nonet.model.vqgan import VQGAN
 from nonet.training.optim import EMA, Muon, generator_state, precision, schedule
@@ -178,7 +177,7 @@ class Seq2SeqTrainee:
         if drop:
             found = [item for item in found if rng.random() >= settings.drop_slot]
         with precision(self.device):
-            return imagined(self.memory, found, self.empty, partial(repaint, self.codec))
+            return imagined(self.memory, found, self.empty, CodecFancy(self.codec))
 
     def state_dict(self) -> dict[str, Any]:
         return {
