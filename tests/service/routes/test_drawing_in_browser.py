@@ -267,13 +267,18 @@ def test_seed_and_negative_prompt(browser: Browser, site: str) -> None:
 
 def test_a_refused_line_is_answered_not_drawn(browser: Browser, site: str) -> None:
     with visit(browser, site) as (page, _):
-        page.goto("/")
-        page.fill("#prompt", "a bloody beheading")
-        page.click("text=Draw nine")
-        expect(page.locator("#status")).to_contain_text("Not drawn, because")
-        assert path_of(page) == "/"
-        assert page.input_value("#prompt") == "a bloody beheading"
-        assert page.locator("#after .chips button").count() == 4
+        for prompt, ideas in (("a bloody beheading", 4), ("suicide by hanging", 0)):
+            page.goto("/")
+            page.fill("#prompt", prompt)
+            page.click("text=Draw nine")
+            expect(page.locator("#status")).to_contain_text("Not drawn, because")
+            assert path_of(page) == "/"
+            assert page.input_value("#prompt") == prompt
+            # It is not said again in large letters, and no jokes follow where help is what is needed.
+            assert page.inner_text("#title") == "Not this one."
+            assert page.locator("#tin.calm").count() == 1
+            assert page.locator("#after .chips button").count() == ideas
+        assert "findahelpline.com" in status(page)
 
 
 def test_a_failed_drawing_says_why_and_offers_another_try(browser: Browser, site: str) -> None:

@@ -101,6 +101,15 @@ def test_what_cannot_be_drawn_is_said_and_the_line_is_kept(
     assert fields.get("prompt", "")[:2000] in html.unescape(answer.text)
 
 
+def test_where_help_is_needed_no_jokes_are_made(site: Visitors) -> None:
+    text = site.browser().post("/d", data={"prompt": "suicide by hanging"}).text
+    assert "findahelpline.com" in text
+    assert "Or try" not in text
+    assert 'class="tin box calm"' in text
+    assert text.count("suicide by hanging") == 1  # in the box alone
+    assert "Or try" in site.browser().post("/d", data={"prompt": "a bloody beheading"}).text
+
+
 def test_a_full_line_says_when_to_come_again(tmp_path: Path) -> None:
     with visited(tmp_path, queue_max=1, drawings_together=1) as full:
         browser = full.browser()

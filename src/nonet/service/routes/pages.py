@@ -82,7 +82,9 @@ def draw(
             seed=seed[:16],
             status=error.message,
             detail=detail,
-            mood="failed",
+            # A line that is not drawn is no accident, and some are no joke.
+            mood="calm" if error.code == "prompt_refused" else "failed",
+            joking=getattr(error, "category", "") != "self-harm",
             code=status,
             headers=headers,
         )
@@ -122,6 +124,7 @@ def _studio(
     status: str = "",
     detail: str = "",
     mood: str = "",
+    joking: bool = True,
     code: int = 200,
     headers: dict[str, str] | None = None,
 ) -> Response:
@@ -146,7 +149,7 @@ def _studio(
         detail=detail if status else "",
         face=mood or face(job),
         placeholder=suggestions.ideas(1)[0],
-        ideas=suggestions.ideas(_IDEAS),
+        ideas=suggestions.ideas(_IDEAS) if joking else [],
         alike=suggestions.alike(prompt, 3) if drawing and drawing.drawn else [],
     )
 

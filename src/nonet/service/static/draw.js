@@ -95,10 +95,13 @@ async function waitOutside(code, again, tries, mine) {
   }
 }
 
-function refused({ message, hint }) {
-  pans.mood("failed");
+function refused({ code, category, message, hint }) {
+  // A line that is not drawn is no accident, and some are no joke: no crossed eyes, no repetition, no funny ideas.
+  const quiet = code === "prompt_refused";
+  pans.mood(quiet ? "calm" : "failed");
+  if (quiet) pans.caption("Not this one.");
   say(message ?? "That did not work.", hint ?? "");
-  after.replaceChildren(...start.ideas());
+  after.replaceChildren(...(category === "self-harm" ? [] : start.ideas()));
   input.focus();
 }
 

@@ -6,9 +6,9 @@ let looked = 0;
 
 const pan = (index) => list.children[index];
 
-/** "idle", "waiting" (asleep), "drawing" (eyes on the work), "failed" or "drawn". */
+/** "idle", "waiting" (asleep), "drawing" (eyes on the work), "calm" (a line that is not drawn), "failed" or "drawn". */
 export function mood(name) {
-  tin.classList.remove("idle", "waiting", "drawing", "failed", "drawn", "working");
+  tin.classList.remove("idle", "waiting", "drawing", "calm", "failed", "drawn", "working");
   tin.classList.add(name);
   if (name === "waiting" || name === "drawing") tin.classList.add("working");
 }
