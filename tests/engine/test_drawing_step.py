@@ -81,13 +81,20 @@ def reference(model: TinyModel, request: DrawRequest) -> list[int]:
         contexts.append(text.states_BSD[:, text.mask_BS[0]])
     plan = model.plan(request)
     empty = torch.full_like(plan.memory_PST, CODES)
-    hints = [decoder.memory_hint(memory) for memory in (plan.memory_PST, empty)]
+    # Copies of what is remembered have no unconditional part.
+    told = [(decoder.memory_hint(plan.memory_PST), plan.memory_PST), (decoder.memory_hint(empty), None)]
     tokens = [CODES]
     for _ in range(LENGTH):
         fed = torch.tensor([tokens])
         conditional, unconditional = (
-            decoder(fed, context, None, hint[:, : len(tokens)])[0, -1, :CODES]
-            for context, hint in zip(contexts, hints, strict=True)
+            decoder(
+                fed,
+                context,
+                None,
+                hint[:, : len(tokens)],
+                None if memory is None else memory[:, :, : len(tokens)],
+            )[0, -1, :CODES]
+            for context, (hint, memory) in zip(contexts, told, strict=True)
         )
         logits = unconditional + request.guidance * (conditional - unconditional)
         tokens.append(int(logits.argmax()))
