@@ -39,6 +39,8 @@ _PLAIN_NAMES = (
     "Arial.ttf",
     "arial.ttf",
 )
+# More than any sheet or card has room for; measuring what is left out anyway would take its time.
+_MOST_LETTERS = 800
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
@@ -112,7 +114,7 @@ def width_of(text: str, size: int, *, plain: bool = False) -> float:
 def fit(text: str, width: int, *, sizes: tuple[int, ...], most_lines: int, plain: bool = False) -> Block:
     """Break `text` into lines of at most `width` pixels, in the first of `sizes` that needs no more than
     `most_lines`; in the last one the end is left out where even that is too large."""
-    text = writable(text, sizes[-1], plain=plain)
+    text = writable(text[:_MOST_LETTERS], sizes[-1], plain=plain)[:_MOST_LETTERS]
     lines: list[str] = []
     for size in sizes:
         lines = _wrap(text, width, size, plain)
