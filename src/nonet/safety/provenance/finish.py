@@ -10,6 +10,7 @@ import numpy as np
 from nonet.errors import NonetError
 from nonet.safety.provenance import c2pa
 from nonet.safety.provenance.metadata import PictureMeta, encode, to_image
+from nonet.safety.provenance.one_core import on_one_core
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -80,7 +81,7 @@ def marked(pixels: Any, model: str, job: str) -> Any:
     array = np.asarray(to_image(pixels))
     if not can_carry(*array.shape[:2]):
         return array
-    return embed(array, Payload(model, fingerprint(job)))
+    return on_one_core(lambda: embed(array, Payload(model, fingerprint(job))))
 
 
 def labelled(pixels: Any, label: str) -> Any:
