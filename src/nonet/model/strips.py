@@ -28,20 +28,17 @@ class Canvas:
         x_HWC: the numbers; rows are written once, through `write`.
     """
 
-    def __init__(self, height: int, width: int, channels: int, like: Tensor) -> None:
-        self.x_HWC = torch.empty(height, width, channels, dtype=like.dtype, device=like.device)
+    def __init__(self, x_HWC: Tensor) -> None:
+        self.x_HWC = x_HWC
         # In double precision: the variance is a difference of two sums over half a million numbers.
-        self._sums_2C = torch.zeros(2, channels, dtype=torch.float64, device=like.device)
+        self._sums_2C = torch.zeros(2, x_HWC.shape[2], dtype=torch.float64, device=x_HWC.device)
 
     @classmethod
     def of(cls, x_CHW: Tensor) -> Canvas:
         """A canvas of numbers that are there; it may be written over."""
-        x_HWC = x_CHW.permute(1, 2, 0).contiguous()
-        canvas = cls.__new__(cls)
-        canvas.x_HWC = x_HWC
-        canvas._sums_2C = torch.zeros(2, x_HWC.shape[2], dtype=torch.float64, device=x_HWC.device)
+        canvas = cls(x_CHW.permute(1, 2, 0).contiguous())
         for rows in canvas.strips():
-            canvas._count(x_HWC[rows])
+            canvas._count(canvas.x_HWC[rows])
         return canvas
 
     def strips(self) -> Iterator[slice]:
@@ -98,8 +95,8 @@ def through_block(canvas: Canvas, block: ResnetBlock) -> Canvas:
     """A residual block; the canvas that is given is written over where the width stays the same."""
     assert isinstance(block.norm1, nn.GroupNorm)
     assert isinstance(block.norm2, nn.GroupNorm)
-    height, width, _ = canvas.x_HWC.shape
-    inner = Canvas(height, width, block.conv1.out_channels, canvas.x_HWC)
+    size = canvas.x_HWC.shape[:2]
+    inner = Canvas(canvas.x_HWC.new_empty(*size, block.conv1.out_channels))
     for rows, x_HWC in activated(canvas, block.norm1, block.conv1):
         inner.write(rows, x_HWC)
     shortcut = block.nin_shortcut
@@ -108,7 +105,7 @@ def through_block(canvas: Canvas, block: ResnetBlock) -> Canvas:
         for rows, x_HWC in activated(inner, block.norm2, block.conv2):
             canvas.add(rows, x_HWC)
         return canvas
-    out = Canvas(height, width, shortcut.out_channels, canvas.x_HWC)
+    out = Canvas(canvas.x_HWC.new_empty(*size, shortcut.out_channels))
     for rows, x_HWC in activated(inner, block.norm2, block.conv2):
         before_1CHW = canvas.x_HWC[rows].permute(2, 0, 1)[None]
         out.write(rows, x_HWC.add_(shortcut(before_1CHW)[0].permute(1, 2, 0)))
