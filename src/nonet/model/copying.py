@@ -1,7 +1,7 @@
 """Copying from remembered pictures: a chance for each of them to give its own token at a place.
 
 A pointer in the manner of pointer-generator networks (See et al. 2017), made simple by the memory lying on the
-picture's own grid: there is one candidate for each slot, the token that the slot holds at the place that is drawn.
+picture's own grid: the candidate is the token that the frontmost slot holds at the place that is drawn.
 Without it a decoder has to learn, for each of some thousand codes, that what it sees remembered is what it should say.
 """
 
@@ -17,7 +17,7 @@ WILLING = 4.0
 
 
 class CopyGates(nn.Module):
-    """How strongly each slot's token is preferred, by the decoder's state."""
+    """How strongly the token of the frontmost slot at a place is preferred, by the decoder's state."""
 
     def __init__(self, width: int, slots: int) -> None:
         super().__init__()
@@ -37,6 +37,9 @@ class CopyGates(nn.Module):
             scale: guidance; without memory there are no copies, so guidance multiplies them.
         """
         there_XS = held_XS != empty
+        # Slots run from back to front: what stands behind something is covered by it.
+        in_front_XS = there_XS.flip(-1).cumsum(-1).flip(-1)
+        there_XS = there_XS & (in_front_XS == 1)
         gates_XS = scale * (self.gate(states_XD) + self.bias).to(logits_XV.dtype) * there_XS
         # An empty slot adds 0 to token 0, since its own number may lie beyond the columns.
         return logits_XV.scatter_add(-1, held_XS * there_XS, gates_XS)

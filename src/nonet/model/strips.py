@@ -14,11 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nonet.model.winograd import Winograd
+
 if TYPE_CHECKING:
     from nonet.model.vqgan import ResnetBlock
 
-STRIP_BYTES = 4 << 20
-"""Of a strip, roughly: what the second-level caches of two cores hold."""
+STRIP_BYTES = 1 << 20
+"""Of a strip, roughly: it and what is made of it stay in the second-level caches."""
 
 
 class Canvas:
@@ -42,9 +44,9 @@ class Canvas:
         return canvas
 
     def strips(self) -> Iterator[slice]:
-        """The rows, in parts."""
+        """The rows, in parts of a multiple of four."""
         height, width, channels = self.x_HWC.shape
-        step = max(1, STRIP_BYTES // (width * channels * self.x_HWC.element_size()))
+        step = max(4, STRIP_BYTES // (width * channels * self.x_HWC.element_size()) // 4 * 4)
         for start in range(0, height, step):
             yield slice(start, min(start + step, height))
 
@@ -80,13 +82,17 @@ class Canvas:
 def activated(canvas: Canvas, norm: nn.GroupNorm, conv: nn.Conv2d) -> Iterator[tuple[slice, Tensor]]:
     """`conv(silu(norm(x)))`, strip by strip: rows and their (rows, W, C); `conv` is 3x3 and padded by 1."""
     scale_C, shift_C = canvas.scale_and_shift(norm)
-    height = canvas.x_HWC.shape[0]
+    height, width, _ = canvas.x_HWC.shape
+    faster = Winograd(conv) if Winograd.suits(conv, height, width) else None
     for rows in canvas.strips():
         low, high = max(rows.start - 1, 0), min(rows.stop + 1, height)
         seen_HWC = F.silu(torch.addcmul(shift_C, canvas.x_HWC[low:high].float(), scale_C), inplace=True)
         if high - low < rows.stop - rows.start + 2:
             # Beyond the picture there are zeros, after the activation.
             seen_HWC = F.pad(seen_HWC, (0, 0, 0, 0, low - rows.start + 1, rows.stop + 1 - high))
+        if faster is not None:
+            yield rows, faster(seen_HWC)
+            continue
         seen_1CHW = seen_HWC.to(conv.weight.dtype).permute(2, 0, 1)[None]
         yield rows, F.conv2d(seen_1CHW, conv.weight, conv.bias, padding=(0, 1))[0].permute(1, 2, 0)
 

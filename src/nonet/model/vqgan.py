@@ -312,7 +312,7 @@ class PictureDecoder(nn.Module):
         plain = isinstance(self.norm_out, nn.GroupNorm) and not last.attn and self.patch_size == 1
         trained = x.requires_grad or self.conv_out.weight.requires_grad
         size = 4 * x[0].numel() * x.element_size()
-        return plain and not trained and x.device.type == "cpu" and size > 2 * strips.STRIP_BYTES
+        return plain and not trained and x.device.type == "cpu" and size > 8 * strips.STRIP_BYTES
 
     def _one_by_one(self, before: Level, last: Level, x: Tensor) -> Tensor:
         assert before.upsample is not None
