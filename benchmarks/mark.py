@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from nonet.checkpoints.places import DOODLE
+from nonet.model.repaint import filled
 from nonet.safety.provenance import detection
 from nonet.safety.provenance.detection import FIXED_THRESHOLD, PAYLOAD_THRESHOLD, detect
 from nonet.safety.provenance.mark import Payload, embed
@@ -94,9 +95,8 @@ def _order() -> list[int]:
 def memory(number: int) -> Pixels:
     """A remembered picture as the codec decodes it; numbers are shuffled."""
     with torch.inference_mode():
-        pixels_BHWC = _doodle().codec.decode(
-            _doodle().memory.full_NT[_order()[number] : _order()[number] + 1]
-        )
+        tokens_1T = _doodle().memory.full_NT[_order()[number] : _order()[number] + 1]
+        pixels_BHWC = _doodle().codec.decode(filled(_doodle().codec, tokens_1T))
     return np.asarray(to_image(pixels_BHWC[0].numpy()))
 
 
