@@ -19,9 +19,9 @@ from nonet.safety.provenance.pattern import TILE, luma, pattern, whiten
 # The fixed pattern must stand out by this many standard deviations before a payload is read at all.
 THRESHOLD = 6.0
 # What both must reach for a mark to be there; the false-positive rate in docs/safety.md rests on these two. A picture
-# without a mark reads any one of the 2^28 payloads with at most 2^28 * Q(10) = 2e-15, Q the normal tail.
+# without a mark reads any one of the 2^28 payloads with at most 2^28 * Q(9.5) = 3e-13, Q the normal tail.
 FIXED_THRESHOLD = 4.0
-PAYLOAD_THRESHOLD = 10.0
+PAYLOAD_THRESHOLD = 9.5
 # The search listens at half size, where the pattern is whole still and everything costs a quarter.
 _HALF = TILE // 2
 _STEP = 1.018
