@@ -338,3 +338,56 @@ def test_a_closed_line_takes_nothing(database: Database, tmp_path: Path) -> None
     with pytest.raises(OverloadedError) as caught:
         ask(jobs)
     assert caught.value.code == "unavailable"
+
+
+def test_a_key_is_answered_however_full_the_line_is(tmp_path: Path) -> None:
+    from nonet.service.intake import accept
+
+    with service_fakes.running(tmp_path, queue_max=1) as site:
+        services = site.services
+        services.set_state(paused=True)
+        request = DrawRequest(prompt="a cat")
+        first = accept(services, request, caller=ANN, api="native", key="k")
+        # Its answer was lost on the way, and the line is full now.
+        assert accept(services, request, caller=ANN, api="native", key="k").id == first.id
+        with pytest.raises(OverloadedError):
+            accept(services, request, caller=ANN, api="native", key="other")
+
+
+def test_too_often_is_said_before_the_policys_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with service_fakes.running(tmp_path, rate_anonymous="1/day", wait=False) as site:
+        ask(site.services.jobs)
+        monkeypatch.setattr(
+            site.services.policy, "require", lambda *_, **__: pytest.fail("the policy was asked")
+        )
+        with pytest.raises(OverloadedError) as caught:
+            site.services.admit(DrawRequest(prompt="a cat"), ANN)
+        assert caught.value.code == "rate_limited"
+
+
+def test_many_prompts_at_once_leave_threads_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nonet.service.services import JUDGED_MAX
+
+    with service_fakes.running(tmp_path, wait=False) as site:
+        inside, leave = threading.Semaphore(0), threading.Event()
+
+        def judge(*_: object, **__: object) -> None:
+            inside.release()
+            leave.wait(30)
+
+        monkeypatch.setattr(site.services.policy, "require", judge)
+        request = DrawRequest(prompt="a cat")
+        threads = [threading.Thread(target=site.services.admit, args=(request,)) for _ in range(JUDGED_MAX)]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            inside.acquire()
+        with pytest.raises(OverloadedError) as caught:
+            site.services.admit(request)
+        assert caught.value.code == "unavailable"
+        leave.set()
+        for thread in threads:
+            thread.join()
+        site.services.admit(request)

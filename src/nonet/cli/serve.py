@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,6 +51,9 @@ def serve(
     if print_config:
         typer.echo(json.dumps(settings.model_dump(mode="json"), indent=2))
         return
+    # The policy's text encoder is small: on a busy machine cores that wait for each other at each of its steps take
+    # ten times as long as one, and whoever asks waits for it. The model's process is another matter and not meant.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from nonet import drawing
     from nonet.service import logs
     from nonet.service.server import serve as run

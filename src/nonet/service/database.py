@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from nonet.errors import NonetError
@@ -147,6 +148,8 @@ class Database:
                 raise NonetError(
                     "disk_full", "No space is left for the database.", "Free some space and run it again."
                 ) from error
+            raise _busy() from error
+        except PoolTimeoutError as error:
             raise _busy() from error
         except DBAPIError as error:
             if error.connection_invalidated:

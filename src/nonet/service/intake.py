@@ -66,7 +66,11 @@ def accept(
     """
     if key is not None and not _KEY.fullmatch(key):
         raise NonetError("setting_invalid", "An idempotency key has 1 to 200 visible ASCII characters.")
-    services.admit(request)
+    # What was accepted before is told again, however full the line is now: its answer may have been lost.
+    known = services.jobs.known(request, caller=caller, key=key)
+    if known is not None:
+        return known
+    services.admit(request, caller)
     return services.jobs.submit(request, caller=caller, api=api, key=key)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +19,15 @@ from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
 from nonet.service.limits import Limits, Rate
 from nonet.service.records import PRIORITIES, Caller, Job, JobPicture, Place, Report
-from nonet.service.rows import job_of, last_turn, new_id, request_hash, request_values, throw_away
+from nonet.service.rows import (
+    hash_of_key,
+    job_of,
+    new_id,
+    next_turn,
+    request_hash,
+    request_values,
+    throw_away,
+)
 from nonet.service.settings import Settings
 from nonet.service.sharing import Sharing
 from nonet.service.tables import BanRow, DrawingRow
@@ -91,14 +98,10 @@ class Jobs(Sharing):
             NonetError: `queue_full`, `rate_limited` or `unavailable` (these are `OverloadedError`s), `not_allowed`,
                 `setting_invalid`, `key_reused`, `disk_full`.
         """
-        key_hash = (
-            hashlib.sha256(f"{caller.id}\0{key}".encode("utf-8", "replace")).hexdigest() if key else None
-        )
-        if key_hash is not None:
-            with self._database.read() as session:
-                found = self._by_key(session, key_hash, request)
-            if found is not None:
-                return found
+        key_hash = hash_of_key(caller.id, key)
+        known = self.known(request, caller=caller, key=key)
+        if known is not None:
+            return known
         self.check_open(caller)
         self._check_size(request)
         if key_hash is None:
@@ -125,6 +128,18 @@ class Jobs(Sharing):
         for watcher in self.watchers.submitted:
             watcher(job)
         return job
+
+    def known(self, request: DrawRequest, *, caller: Caller, key: str | None) -> Job | None:
+        """The job that this caller asked for before with this idempotency key.
+
+        Raises:
+            NonetError: `key_reused` if it was another drawing.
+        """
+        key_hash = hash_of_key(caller.id, key)
+        if key_hash is None:
+            return None
+        with self._database.read() as session:
+            return self._by_key(session, key_hash, request)
 
     def get(self, id: str) -> Job:
         """The job as it is now.
@@ -199,7 +214,7 @@ class Jobs(Sharing):
         """Refuse at once, without the database, what would be refused anyway.
 
         Raises:
-            NonetError: `unavailable`, `queue_full` (`OverloadedError`s) or `not_allowed`.
+            NonetError: `unavailable`, `queue_full`, `rate_limited` (`OverloadedError`s) or `not_allowed`.
         """
         if self.closed:
             raise self._refused(OverloadedError("unavailable", self.closed, "Try again in a moment."))
@@ -207,6 +222,11 @@ class Jobs(Sharing):
             raise NonetError("not_allowed", "Whoever runs this site lets no drawings be made from here.")
         if self._queued >= self.settings.queue_max:
             raise self._refused(self._full())
+        if caller is not None:
+            try:
+                self._limits.check(caller)
+            except OverloadedError as error:
+                raise self._refused(error) from None
 
     def rate(self, caller: Caller) -> Rate | None:
         """How often a caller may still ask for drawings; None for any number."""
@@ -276,7 +296,7 @@ class Jobs(Sharing):
             caller=caller.id,
             api=api,
             priority=priority,
-            turn=self._next_turn(session, caller.id, priority),
+            turn=next_turn(session, caller.id, priority),
             prompt=request.prompt,
             request=request_values(request),
             pictures=request.pictures,
@@ -288,14 +308,6 @@ class Jobs(Sharing):
         # Its defaults are filled in when it is written.
         session.flush()
         return job_of(session, row)
-
-    @staticmethod
-    def _next_turn(session: Session, caller: str, priority: int) -> int:
-        """One after the caller's last turn in the line, and after the turn that was taken last."""
-        turns = select(func.max(DrawingRow.turn)).where(DrawingRow.priority == priority)
-        line = DrawingRow.state.in_(("queued", "drawing"))
-        mine = session.scalar(turns.where(DrawingRow.caller == caller, line)) or 0
-        return max(mine, last_turn(session, priority)) + 1
 
     def _check_size(self, request: DrawRequest) -> None:
         if request.count > self.settings.pictures_max:

@@ -47,15 +47,20 @@ class Limits:
         Raises:
             OverloadedError: `rate_limited`, and nothing is counted.
         """
-        rates = self._rates.get(caller.kind)
-        if rates is None:
-            return
-        self._notice_jumps()
-        for rate in rates:
-            if not self._window.test(rate, caller.id):
-                raise self._refusal(rate, caller)
-        for rate in rates:
+        self.check(caller)
+        for rate in self._rates.get(caller.kind, ()):
             if not self._window.hit(rate, caller.id):
+                raise self._refusal(rate, caller)
+
+    def check(self, caller: Caller) -> None:
+        """Whether one more would be counted.
+
+        Raises:
+            OverloadedError: `rate_limited`.
+        """
+        self._notice_jumps()
+        for rate in self._rates.get(caller.kind, ()):
+            if not self._window.test(rate, caller.id):
                 raise self._refusal(rate, caller)
 
     def rate(self, caller: Caller) -> Rate | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from nonet.engine.request import DrawRequest
@@ -59,6 +59,21 @@ def job_of(session: Session, row: DrawingRow) -> Job:
 def report_of(row: ReportRow, job_id: str) -> Report:
     """The snapshot of a complaint."""
     return Report(row.number, job_id, row.picture, row.reason, row.caller, row.created, row.open)
+
+
+def hash_of_key(caller: str, key: str | None) -> str | None:
+    """What is kept of a caller's idempotency key; None for none."""
+    return hashlib.sha256(f"{caller}\0{key}".encode("utf-8", "replace")).hexdigest() if key else None
+
+
+def next_turn(session: Session, caller: str, priority: int) -> int:
+    """One after the caller's last turn in the line, and after the turn that was taken last."""
+    mine = select(func.max(DrawingRow.turn)).where(
+        DrawingRow.priority == priority,
+        DrawingRow.caller == caller,
+        DrawingRow.state.in_(("queued", "drawing")),
+    )
+    return max(session.scalar(mine) or 0, last_turn(session, priority)) + 1
 
 
 def last_turn(session: Session, priority: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
 
+import anyio.to_thread
 import uvicorn
 from fastapi import FastAPI
 
@@ -25,6 +26,7 @@ from nonet.service.site import Site
 CLOSE_SECONDS = 3
 """So long open connections may take to end after everything else has."""
 LAG_SECONDS = 0.1
+THREADS = 100
 _log = get_logger("server")
 
 
@@ -97,6 +99,8 @@ async def _probe(metrics: Metrics) -> None:
 
 def _lifespan(site: Site) -> Callable[[FastAPI], AsyncIterator[None]]:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # More than the writers and judges that may be waiting together, so that reading never waits for them.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
         probe = asyncio.create_task(_probe(site.services.metrics))
         yield
         probe.cancel()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from nonet.engine.request import DrawRequest
 from nonet.safety.policy import Policy, PromptRefusedError
 from nonet.safety.provenance.c2pa import Certificate
+from nonet.service.errors import OverloadedError
 from nonet.service.hub import Hub
 from nonet.service.jobs import Jobs
 from nonet.service.metrics import Metrics
 from nonet.service.pictures import QUALITY, Pictures
-from nonet.service.records import Job
+from nonet.service.records import Caller, Job
 from nonet.service.settings import Settings
 from nonet.service.store import Store
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from nonet.service.line import Line
     from nonet.service.supervisor import Supervisor
 
+JUDGED_MAX = 24
+"""Prompts that are judged at a time; more are turned away."""
 CLOSED = "The site takes no new drawings at present."
 
 
@@ -46,6 +50,7 @@ class Services:
     pictures: Pictures = field(init=False)
 
     def __post_init__(self) -> None:
+        self._judging = threading.Semaphore(JUDGED_MAX)
         self.pictures = Pictures(self.store, self.certificate)
 
     @property
@@ -72,19 +77,27 @@ class Services:
                 self.line.set_fact(name, "1" if value else "0")
         self.read_state()
 
-    def admit(self, request: DrawRequest) -> None:
+    def admit(self, request: DrawRequest, caller: Caller | None = None) -> None:
         """Ask whether a drawing may be made at all: is there room, and does the policy allow it?
 
         Raises:
-            NonetError: `queue_full` or `unavailable` (`OverloadedError`s); `PromptRefusedError`.
+            NonetError: `queue_full`, `rate_limited` or `unavailable` (`OverloadedError`s); `not_allowed`;
+                `PromptRefusedError`.
         """
         # Without the database and before the policy's work: under load this is the answer that most get.
-        self.jobs.check_open()
+        self.jobs.check_open(caller)
+        # Each waits in a thread, and threads are for those too who only want to see how far their drawing is.
+        if not self._judging.acquire(blocking=False):
+            raise OverloadedError(
+                "unavailable", "Too much is asked for at once.", "Try again in a moment.", retry_after=2.0
+            )
         try:
             self.policy.require(request.prompt, negative=request.negative_prompt, level=self.settings.safety)
         except PromptRefusedError as error:
             self.metrics.refusals.labels(error.category).inc()
             raise
+        finally:
+            self._judging.release()
 
     def picture_bytes(
         self, job: Job, index: int, format: Literal["png", "webp", "jpg"], quality: int = QUALITY

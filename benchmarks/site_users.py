@@ -1,0 +1,140 @@
+"""Users of the site for locust; `site_load.py` starts the site and them."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import Any
+
+from locust import HttpUser, between, constant_pacing, task
+
+PROMPTS = (
+    "a red apple on a table",
+    "a cat on the moon",
+    "a blue car in the rain",
+    "a hamster Godzilla in a sombrero",
+    "a castle made of cheese",
+    "a penguin with a guitar",
+)
+RATE = float(os.environ.get("LOAD_DRAWINGS_A_SECOND", "0.645"))
+DRAWERS = int(os.environ.get("LOAD_DRAWERS", "40"))
+COUNT = int(os.environ.get("LOAD_COUNT", "9"))
+
+
+def bearer(key: str) -> dict[str, str]:
+    """A key's header."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+class _Asker(HttpUser):
+    """Asks for drawings."""
+
+    abstract = True
+    key = "crowd"
+
+    def ask(self) -> str | None:
+        """Ask for one; a refusal for want of room is an answer, counted under a name of its own."""
+        body = {"prompt": random.choice(PROMPTS), "count": COUNT}
+        with self.client.post(
+            "/api/drawings", json=body, headers=bearer(self.key), name="ask", catch_response=True
+        ) as answer:
+            if answer.status_code == 202:
+                id: str = answer.json()["id"]
+                return id
+            if answer.status_code in (429, 503) and "retry-after" in answer.headers:
+                answer.request_meta["name"] = "refused"
+                answer.success()
+            return None
+
+    def wait_for(self, id: str, name: str) -> None:
+        """Wait for its end and count how long that took; a drawing that is not drawn is a failure."""
+        began = time.perf_counter()
+        while True:
+            time.sleep(1.0)
+            found: dict[str, Any] = self.client.get(f"/api/drawings/{id}", name="status").json()
+            if found["state"] not in ("queued", "drawing"):
+                break
+        error = None if found["state"] == "drawn" else RuntimeError(found["state"])
+        self.environment.events.request.fire(
+            request_type="JOB",
+            name=name,
+            response_time=1000 * (time.perf_counter() - began),
+            response_length=0,
+            exception=error,
+            context={},
+        )
+
+
+class Drawer(_Asker):
+    """One of a crowd that asks at a steady rate together and waits for what it asked for."""
+
+    fixed_count = DRAWERS
+    wait_time = constant_pacing(DRAWERS / RATE)
+
+    def on_start(self) -> None:
+        """Begin at any time, so that they do not all ask at once."""
+        time.sleep(random.uniform(0, DRAWERS / RATE))
+
+    @task
+    def draw(self) -> None:
+        """Ask and wait."""
+        id = self.ask()
+        if id is not None:
+            self.wait_for(id, "drawn")
+
+
+class Rusher(_Asker):
+    """Asks again and again and waits for nothing: ten times what the site can draw."""
+
+    fixed_count = DRAWERS
+    wait_time = constant_pacing(DRAWERS / RATE)
+    key = "heavy"
+
+    @task
+    def draw(self) -> None:
+        """Ask."""
+        self.ask()
+
+
+class Light(_Asker):
+    """Somebody who wants one drawing now and then while others rush."""
+
+    fixed_count = 1
+    wait_time = between(5, 10)
+    key = "light"
+
+    @task
+    def draw(self) -> None:
+        """Ask and wait."""
+        id = self.ask()
+        if id is not None:
+            self.wait_for(id, "light drawn")
+
+
+class Reader(HttpUser):
+    """Reads pages and drawings: ten of them make fifty requests a second."""
+
+    fixed_count = 10
+    wait_time = constant_pacing(0.2)
+
+    def on_start(self) -> None:
+        """Have a drawing to look at."""
+        self.id = self.client.post(
+            "/api/drawings", json={"prompt": PROMPTS[0], "count": 1}, headers=bearer("crowd"), name="ask"
+        ).json()["id"]
+
+    @task(4)
+    def status(self) -> None:
+        """How far is it?"""
+        self.client.get(f"/api/drawings/{self.id}", name="status")
+
+    @task(2)
+    def page(self) -> None:
+        """Its page."""
+        self.client.get(f"/d/{self.id}", name="page")
+
+    @task(1)
+    def start(self) -> None:
+        """The first page."""
+        self.client.get("/", name="page")
