@@ -14,6 +14,7 @@ import service_fakes
 from nonet.engine.events import Drawn
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
+from nonet.safety.pictures import Withheld
 from nonet.safety.provenance import c2pa
 from nonet.safety.provenance.verify import verify
 from nonet.service.finishing import Finisher, certificate_of, finishing_of, with_line
@@ -45,6 +46,27 @@ def test_it_says_what_it_is(tmp_path: Path) -> None:
     assert told["model"] == "doodle"
     assert told["settings"] == {"guidance": 3.0}
     assert told["sources"] == [{"title": "Cat"}]
+
+
+def test_a_picture_that_must_not_be_shown_is_a_tile_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Check:
+        def look(self, pixels: object) -> Withheld:
+            return Withheld("sexual", 0.9, "Not shown, because of a test.")
+
+    def check_for(model: str, level: str) -> tuple[Check, str]:
+        asked.append((model, level))
+        return Check(), ""
+
+    monkeypatch.setattr("nonet.safety.pictures.check_for", check_for)
+    with Image.open(io.BytesIO(finished(tmp_path, model="mini"))) as shown:
+        assert shown.size == (256, 256)
+        assert np.median(np.asarray(shown)) == 236
+        assert "nonet" not in shown.info
+    assert asked == [("mini", "strict")]
 
 
 def test_prompts_can_be_left_out(tmp_path: Path) -> None:

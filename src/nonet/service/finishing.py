@@ -22,6 +22,7 @@ def finishing_of(settings: Settings) -> dict[str, Any]:
     """What `Finisher` needs of the settings, as it goes to the engine's process."""
     return {
         "model": settings.model,
+        "safety": settings.safety,
         "mark": settings.invisible_mark,
         "line": settings.visible_mark,
         "prompt": settings.prompt_in_files,
@@ -62,9 +63,12 @@ class Finisher:
     """
 
     def __init__(self, values: dict[str, Any]) -> None:
+        from nonet.safety.pictures import check_for
         from nonet.safety.provenance.finish import Provenance
 
         self._values = values
+        # Drawings of the embedded model are not looked at; nor is anything without the extra that can.
+        self._check, _ = check_for(str(values.get("model", "")), str(values.get("safety", "off")))
         self._provenance = Provenance(
             mark=bool(values.get("mark", True)),
             certificate=certificate_of(values),
@@ -90,9 +94,13 @@ class Finisher:
             torch.set_num_threads(1)
 
     def _png(self, drawn: Drawn, request: DrawRequest, job: str) -> bytes:
+        from nonet.safety.pictures import tile
         from nonet.safety.provenance.finish import finish
-        from nonet.safety.provenance.metadata import PictureMeta
+        from nonet.safety.provenance.metadata import PictureMeta, encode_png
 
+        found = self._check.look(drawn.pixels) if self._check is not None else None
+        if found is not None:
+            return encode_png(tile((drawn.pixels.shape[1], drawn.pixels.shape[0]), found.message))
         shown = bool(self._values.get("prompt", True))
         meta = PictureMeta(
             prompt=request.prompt if shown else "",
