@@ -3,6 +3,7 @@ long form."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -63,6 +64,56 @@ def test_killed_at_every_named_point(tmp_path: Path) -> None:
     found = chaos.Findings()
     chaos.look(site, [asked], found, keyed=False)
     assert found.clean, str(found)
+
+
+def test_followers_of_whom_half_stop_reading_and_half_come_back(tmp_path: Path) -> None:
+    people, gate = 60, tmp_path / "gate"
+
+    async def open_stream(url: str, id: str, last: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        again = f"Last-Event-ID: {last}\r\n" if last else ""
+        writer.write(f"GET /api/drawings/{id}/events HTTP/1.1\r\nHost: {host}\r\n{again}\r\n".encode())
+        await writer.drain()
+        return reader, writer
+
+    async def come_back(url: str, id: str) -> str:
+        """Read a little, leave, come back with the last id; the kind of the last event."""
+        last = kind = ""
+        while kind not in ("done", "failed", "cancelled"):
+            reader, writer = await open_stream(url, id, last)
+            for _ in range(25):
+                line = (await asyncio.wait_for(reader.readline(), 60)).decode().strip()
+                name, _, value = line.partition(": ")
+                last, kind = (value, kind) if name == "id" else (last, value if name == "event" else kind)
+                if kind in ("done", "failed", "cancelled") or reader.at_eof():
+                    break
+            writer.close()
+        return kind
+
+    async def everybody(site: SiteProcess, ids: list[str]) -> list[str]:
+        asleep = [await open_stream(site.url, ids[n % len(ids)], "") for n in range(people // 2)]
+        awake = [asyncio.create_task(come_back(site.url, ids[n % len(ids)])) for n in range(people // 2)]
+        await asyncio.sleep(0.5)
+        gate.touch()
+        kinds = await asyncio.gather(*awake)
+        for _, writer in asleep:
+            writer.close()
+        return list(kinds)
+
+    with SiteProcess(tmp_path) as site:
+        ids = [site.ask(f"gate={gate} pause=0.05 a cat", count=9).json()["id"] for _ in range(4)]
+        until(lambda: all(site.state(id)["state"] == "drawing" for id in ids))
+        before = memory(site)
+        assert asyncio.run(everybody(site, ids)) == ["done"] * (people // 2)
+        assert memory(site) - before < 40, "megabytes"
+        assert site.get("/healthz") == 200
+
+
+def memory(site: SiteProcess) -> float:
+    """Megabytes that the site's process holds."""
+    status = Path(f"/proc/{site.process.pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def test_a_database_that_is_locked_is_waited_for(tmp_path: Path) -> None:
