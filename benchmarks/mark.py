@@ -251,6 +251,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="marked pictures")
     parser.add_argument("--unmarked", type=int, default=0, help="pictures without a mark")
     parser.add_argument("--thorough", action="store_true", help="search every unmarked picture at all sizes")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print what is there")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--results", type=Path, default=ROOT / "runs" / "mark.jsonl")
     given = parser.parse_args()
@@ -263,14 +264,17 @@ def main() -> None:
     for number in range(5_000, 5_000 + given.unmarked):
         tasks.append(("thorough" if given.thorough or number % SEARCHED == 0 else "quick", number))
     left = [(kind, given.source, number) for kind, number in tasks if (kind, number) not in done]
+    if given.report:
+        left = []
     given.results.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        given.results.open("a", encoding="utf-8") as stream,
-        multiprocessing.get_context("spawn").Pool(given.jobs) as pool,
-    ):
-        for result in pool.imap_unordered(work, left, chunksize=9):
-            stream.write(json.dumps({"source": source, **result}) + "\n")
-            stream.flush()
+    if left:
+        with (
+            given.results.open("a", encoding="utf-8") as stream,
+            multiprocessing.get_context("spawn").Pool(given.jobs) as pool,
+        ):
+            for result in pool.imap_unordered(work, left, chunksize=9):
+                stream.write(json.dumps({"source": source, **result}) + "\n")
+                stream.flush()
     wanted = set(tasks)
     results = read_results(given.results, source)
     for line in report([result for result in results if (result["kind"], result["number"]) in wanted]):
