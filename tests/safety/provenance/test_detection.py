@@ -101,3 +101,15 @@ def test_odd_pictures_have_none(pixels: np.ndarray) -> None:
 @pytest.mark.slow
 def test_a_hundred_unmarked_drawings_have_none() -> None:
     assert [seed for seed in range(100, 200) if detect(drawing(seed))] == []
+
+
+def test_a_whole_picture_is_read_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*arguments: object) -> None:
+        raise AssertionError("nothing is searched")
+
+    monkeypatch.setattr("nonet.safety.provenance.detection._correlation", never)
+    for image, payload in zip(MARKED, PAYLOADS, strict=True):
+        for one in (image, half(image), jpeg(image), image.resize((347, 347), Image.Resampling.LANCZOS)):
+            (mark,) = detect(np.asarray(one))
+            assert mark.payload == payload
+            assert (mark.left, mark.top, mark.size) == (0, 0, one.width)

@@ -70,8 +70,15 @@ def detect(pixels: Pixels, *, thorough: bool = True, most: int = 9) -> list[Mark
         return []
     light = luma(torch.from_numpy(np.array(pixels)).float())
     height, width = light.shape
+    scales = list(dict.fromkeys(_likely_scales(height, width)))
+    for scale in scales:
+        if (round(height / scale), round(width / scale)) == (TILE, TILE):
+            # A whole picture needs no search, and is read where the search would not find it any more.
+            mark = _read(_resized(light, scale), _Peak(0.0, scale, 0, 0))
+            if mark is not None:
+                return [mark]
     seen: list[_Peak] = []
-    for scale in dict.fromkeys(_likely_scales(height, width)):
+    for scale in scales:
         peak = _coarse(light, scale)
         if peak is None:
             continue
