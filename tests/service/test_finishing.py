@@ -14,10 +14,11 @@ import service_fakes
 from nonet.engine.events import Drawn
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
+from nonet.safety import pictures
 from nonet.safety.pictures import Withheld
 from nonet.safety.provenance import c2pa
 from nonet.safety.provenance.verify import verify
-from nonet.service.finishing import Finisher, certificate_of, finishing_of, with_line
+from nonet.service.finishing import Finisher, certificate_of, finishing_of
 
 REQUEST = DrawRequest(prompt="a cat", negative_prompt="a dog", guidance=3.0)
 
@@ -96,9 +97,33 @@ def test_without_the_packages_for_signing(tmp_path: Path, monkeypatch: pytest.Mo
     assert caught.value.code == "config_invalid"
 
 
-def test_a_visible_line() -> None:
+def test_a_visible_line(tmp_path: Path) -> None:
+    after = np.asarray(Image.open(io.BytesIO(finished(tmp_path, visible_mark=True))))
     before = pixels()
-    after = np.asarray(with_line(before))
     assert after.shape == before.shape
     assert (after != before).any()
     assert (after[:200] == before[:200]).all(), "it stands at the bottom"
+
+
+def test_a_picture_that_is_withheld_gives_way_to_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Strict:
+        def look(self, pixels: object) -> pictures.Withheld | None:
+            return pictures.Withheld("sexual", 0.9, "Not shown, because of a test.")
+
+    values = finishing_of(service_fakes.settings(tmp_path, model="mini"))
+    monkeypatch.setattr(pictures, "check_for", lambda model, level: (Strict(), ""))
+    finisher = Finisher(values)
+    assert finisher.looks, "then nobody sees unfinished pictures either"
+    shown = Image.open(io.BytesIO(finisher.png(Drawn(0, pixels(), 7), REQUEST, "job")))
+    assert shown.size == (256, 256)
+    assert np.asarray(shown)[0, 0].tolist() == [236, 236, 236]
+    monkeypatch.setattr(pictures, "check_for", lambda model, level: (None, "Nobody looks."))
+    assert Finisher(values).note == "Nobody looks."
+
+
+def test_drawings_of_the_embedded_model_are_not_looked_at(tmp_path: Path) -> None:
+    finisher = Finisher(finishing_of(service_fakes.settings(tmp_path)))
+    assert not finisher.looks
+    assert finisher.note == ""

@@ -160,7 +160,7 @@ class _Telling:
         match event:
             case Started():
                 self._request = event.request
-                self._send("started", list(event.notes))
+                self._send("started", [*event.notes, *filter(None, [self._finisher.note])])
             case Progress():
                 self._progress[event.picture] = event.tokens_done
                 self._total = event.tokens_total
@@ -168,7 +168,8 @@ class _Telling:
                     self._tell_progress()
             case Partial():
                 self._tell_progress()
-                self._send("partial", event.picture, small_webp(event.pixels))
+                if not self._finisher.looks:
+                    self._send("partial", event.picture, small_webp(event.pixels))
             case Drawn():
                 self._tell_progress()
                 sources = [dict(source) for source in event.sources]

@@ -55,8 +55,10 @@ def certificate_of(values: dict[str, Any]) -> c2pa.Certificate | None:
 class Finisher:
     """Makes picture files of drawn pixels; thread-safe.
 
-    It works in threads of its own in which torch uses one core: on a busy machine two threads that wait for each other
-    at every small step of the mark take thirty times as long as one.
+    Two at a time, however many drawings end together: the engine needs the cores too.
+
+    Attributes:
+        note: what a person should know of what is not done.
 
     Args:
         values: what `finishing_of` gave.
@@ -68,13 +70,19 @@ class Finisher:
 
         self._values = values
         # Drawings of the embedded model are not looked at; nor is anything without the extra that can.
-        self._check, _ = check_for(str(values.get("model", "")), str(values.get("safety", "off")))
+        self._check, self.note = check_for(str(values.get("model", "")), str(values.get("safety", "off")))
         self._provenance = Provenance(
             mark=bool(values.get("mark", True)),
             certificate=certificate_of(values),
             prompt_in_manifest=False,
+            label=LINE if values.get("line") else "",
         )
-        self._threads = ThreadPoolExecutor(2, "nonet-finish", initializer=self._one_core)
+        self._threads = ThreadPoolExecutor(2, "nonet-finish")
+
+    @property
+    def looks(self) -> bool:
+        """Whether finished pictures are looked at, so that unfinished ones must not be shown."""
+        return self._check is not None
 
     def warm_up(self) -> None:
         """Do once what the first picture would otherwise wait for."""
@@ -86,12 +94,6 @@ class Finisher:
     def png(self, drawn: Drawn, request: DrawRequest, job: str) -> bytes:
         """The PNG file of a picture."""
         return self._threads.submit(self._png, drawn, request, job).result()
-
-    def _one_core(self) -> None:
-        if self._provenance.mark:
-            import torch
-
-            torch.set_num_threads(1)
 
     def _png(self, drawn: Drawn, request: DrawRequest, job: str) -> bytes:
         from nonet.safety.pictures import tile
@@ -110,19 +112,4 @@ class Finisher:
             settings={name: value for name in _SETTINGS if (value := getattr(request, name)) is not None},
             sources=drawn.sources,
         )
-        pixels: Any = with_line(drawn.pixels) if self._values.get("line") else drawn.pixels
-        return finish(pixels, meta, job=job, provenance=self._provenance)
-
-
-def with_line(pixels: Any) -> Any:
-    """The picture with a small line at its lower right that says what it is."""
-    from PIL import Image, ImageDraw
-
-    image = Image.fromarray(pixels)
-    draw = ImageDraw.Draw(image, "RGBA")
-    left, top, right, bottom = draw.textbbox((0, 0), LINE)
-    width, height = right - left + 6, bottom - top + 4
-    corner = (image.width - width, image.height - height)
-    draw.rectangle((*corner, image.width, image.height), fill=(0, 0, 0, 140))
-    draw.text((corner[0] + 3 - left, corner[1] + 2 - top), LINE, fill=(255, 255, 255, 255))
-    return image
+        return finish(drawn.pixels, meta, job=job, provenance=self._provenance)
