@@ -95,6 +95,10 @@ class NotedFancy:
         self.asked.append(f"plain {colour}")
         return torch.full((256,), 40)
 
+    def before(self, slots_ST: Tensor) -> Tensor:
+        self.asked.append("before")
+        return slots_ST
+
 
 def test_what_lacks_the_asked_colour_is_imagined_in_it() -> None:
     fancy = NotedFancy()
@@ -109,7 +113,7 @@ def test_what_lacks_the_asked_colour_is_imagined_in_it() -> None:
 def test_a_background_of_one_colour_is_imagined() -> None:
     fancy = NotedFancy()
     slots, _ = recollect(memory(), "a cat on a purple background", range(2), embed, EMPTY, fancy=fancy)
-    assert fancy.asked == ["plain purple"] * 2
+    assert fancy.asked == ["plain purple", "before"] * 2
     assert bool((slots[:, 0] == 40).all())
     plain, _ = recollect(memory(), "a cat", range(2), embed, EMPTY, fancy=fancy)
     assert bool((plain[:, 0] == EMPTY).all())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nonet.model.repaint import CodecFancy, filled, white_tokens
+from nonet.model.repaint import CodecFancy, filled, white_ground, white_tokens
 from nonet.model.vqgan import VQGAN
 from tiny_codec import trainee
 
@@ -48,3 +48,27 @@ def test_a_plain_canvas_has_its_colour() -> None:
     assert tokens_T.shape == (256,)
     # Away from the edges every place looks alike.
     assert len(set(tokens_T.view(16, 16)[4:12, 4:12].flatten().tolist())) == 1
+
+
+def test_ground_is_the_white_that_reaches_the_outside() -> None:
+    pixels = torch.ones(1, 64, 64, 3)
+    pixels[:, 16:48, 16:48] = 0.3
+    pixels[:, 28:36, 28:36] = 1.0  # white that is enclosed
+    there = torch.zeros(4, 4, dtype=torch.bool)
+    there[1:3, 1:3] = True
+    ground = white_ground(pixels, there.flatten())[0, ..., 0]
+    assert float(ground[4, 4]) == 1
+    assert float(ground[32, 32]) == 0
+    assert float(ground[24, 24]) == 0
+    assert 0 < float(ground[15:19, 32].mean()) < 1
+
+
+def test_rims_are_encoded_anew_and_insides_stay() -> None:
+    codec: VQGAN = trainee().codec.eval()
+    empty = codec.config.n_embed
+    slots = torch.full((4, 16), empty)
+    slots[0] = torch.arange(16) % empty
+    slots[2, 5:7] = 3
+    before = CodecFancy(codec).before(slots)
+    assert torch.equal(before[0], slots[0])
+    assert torch.equal(before == empty, slots == empty)

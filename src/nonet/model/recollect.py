@@ -34,6 +34,9 @@ class Fancy(Protocol):
     def plain(self, colour: str) -> Tensor:
         """The tokens (256,) of a canvas of one colour."""
 
+    def before(self, slots_ST: Tensor) -> Tensor:
+        """Slots whose things show at their rims what stands behind them."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -189,6 +192,8 @@ def recollect(
         slots_ST = imagined(memory, found, empty, fancy)
         if fancy is not None and backdrop is not None and all(item.slot for item in found):
             slots_ST[0] = fancy.plain(backdrop)
+        if fancy is not None and int((slots_ST != empty).any(1).sum()) > 1:
+            slots_ST = fancy.before(slots_ST)
         grids.append(slots_ST)
         pictures.append([item.picture for item in found])
     return torch.stack(grids), pictures

@@ -29,7 +29,7 @@ from nonet.training.remember import (
 from nonet.training.run import load_state, read_run_config
 from nonet.training.start import averaged, judge_config, text_side, trained_codec
 
-STORAGE = {"seq2seq": "int8", "codec": "float16", "text": "int8", "judge": "float16"}
+STORAGE = {"seq2seq": "int8", "codec": "float16", "text": "int8", "judge": "int8"}
 DEFAULTS: dict[str, Any] = {"guidance": 2.5, "temperature": 0.6, "top_k": 32, "top_p": 0.9}
 ORIGIN = "made from openly licensed pictures by this project's own training commands"
 
