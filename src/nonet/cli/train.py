@@ -60,7 +60,9 @@ def train(
     start_from: Annotated[
         str | None,
         typer.Option(
-            "--from", help="A model's name or folder: a fresh run starts from its weights.", show_default=False
+            "--from",
+            help="A model's name or folder: a fresh run starts from its weights.",
+            show_default=False,
         ),
     ] = None,
     quiet: Quiet = False,
