@@ -29,9 +29,9 @@ SIDE = 64
 class PromptedStream:
     """The events of one request; the prompt says what goes wrong.
 
-    `raise`: an error in the engine; `nan`: what the real engine says of NaN; `hang`: nothing more ever comes; `die`: the
-    process is killed; `slow`: a second for each picture; `pause=0.5`: so long for each; `gate=/path`: not before that
-    file is there; `note`: a note.
+    `raise`: an error in the engine; `nan`: what the real engine says of NaN; `hang`: nothing more ever comes; `die`:
+    the process is killed; `slow`: a second for each picture; `pause=0.5`: so long for each; `gate=/path`: not before
+    that file is there; `note`: a note.
     """
 
     def __init__(self, request: DrawRequest) -> None:

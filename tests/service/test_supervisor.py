@@ -101,6 +101,19 @@ def test_of_several_only_the_one_that_hangs_fails(services: Services) -> None:
     assert [ended(services, id, 60).state for id in good] == ["drawn"] * 4
 
 
+def test_who_meets_an_engine_that_hung_in_a_cancelled_drawing_is_not_to_blame(services: Services) -> None:
+    bad = ask(services, "hang", count=1)
+    started(services, bad)
+    # The fake engine's drawings do not hold each other up, so its process is stopped instead.
+    assert services.supervisor.pid is not None
+    os.kill(services.supervisor.pid, signal.SIGSTOP)
+    services.jobs.cancel(bad, ANN)
+    good = ended(services, ask(services, "a cat"), 60)
+    assert good.state == "drawn"
+    assert good.losses == 1
+    assert services.supervisor.ends == {"hung": 1}
+
+
 def test_a_killed_engine_loses_nothing(services: Services) -> None:
     ids = [ask(services, "pause=0.3 a cat", Caller(f"ip:{number}")) for number in range(4)]
     started(services, *ids)

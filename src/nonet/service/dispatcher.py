@@ -102,7 +102,9 @@ class Dispatcher:
         """Take nothing more, give running drawings so long, and put the rest back into the line."""
         self.begin_ending()
         until = time.monotonic() + seconds
-        while self.drawing() and time.monotonic() < until:
+        # One that waits to be drawn alone will not be begun any more.
+        alone = self._alone is not None
+        while self.drawing() > alone and time.monotonic() < until:
             time.sleep(0.05)
         self.give_back_all()
         self._given_up.set()
@@ -121,6 +123,7 @@ class Dispatcher:
                 self._line.give_back(held, lost=False)
             except NonetError as error:
                 _log.warning("not given back", code=error.code, job=held.id)
+                break  # each would wait for the database as long as this one did
         self._jobs.changed()
 
     def check_held(self) -> None:
@@ -257,8 +260,8 @@ class Dispatcher:
         match kind, list(values):
             case "started", [list(notes)]:
                 drawing.notes = [str(note) for note in notes]
-                model = self.supervisor.model
-                self._hub.publish(held.id, "started", {"notes": drawing.notes, "model": model})
+                data = {"notes": drawing.notes, "model": self.supervisor.model}
+                self._hub.publish(held.id, "started", data)
             case "progress", [list(done), int(total)]:
                 self._progress(held, drawing, done, total)
             case "partial", [int(picture), str(webp)]:
@@ -301,10 +304,8 @@ class Dispatcher:
 
     def _done(self, held: Held, drawing: Drawing, seconds: float) -> None:
         points.reach("before the end")
-        model = self.supervisor.model
-        job = self._persist(
-            lambda: self._line.finish(held, seconds=seconds, model=model, notes=drawing.notes)
-        )
+        end = partial(self._line.finish, seconds=seconds, model=self.supervisor.model, notes=drawing.notes)
+        job = self._persist(lambda: end(held))
         points.reach("ended")
         crowd, took = self._desk.crowd(drawing)
         self._forget(held)

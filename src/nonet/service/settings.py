@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     )
     rate_key: str = Field(default="600/minute", description="Drawings that a caller with a key may ask for.")
     api_keys: list[SecretStr] = Field(
-        default=[], description="name:key or name:key:PRIORITY (high, normal, low); sha256=<hex> may stand for key."
+        default=[],
+        description="name:key or name:key:PRIORITY (high, normal, low); sha256=<hex> may stand for key.",
     )
     cors_origins: list[str] = Field(
         default=[],

@@ -65,6 +65,7 @@ class Listener(Protocol):
 class _Flight:
     job: Job
     heard: float
+    spoke: bool = False
 
 
 class Supervisor:
@@ -307,7 +308,7 @@ class Supervisor:
             flight = self._flights.get(held)
             if flight is None:
                 return  # cancelled, or taken from us
-            flight.heard = time.monotonic()
+            flight.heard, flight.spoke = time.monotonic(), True
             if kind in ("done", "failed"):
                 del self._flights[held]
         if kind == "done":
@@ -321,8 +322,10 @@ class Supervisor:
             if not self._flights:
                 return False, None
             heard = {held: clock - flight.heard for held, flight in self._flights.items()}
+            # One that never got a word may have met an engine that hung before, in a drawing that was cancelled.
+            spoke = [held for held, flight in self._flights.items() if flight.spoke]
         if min(heard.values()) > limit:
-            return True, next(iter(heard)) if len(heard) == 1 else None
+            return True, spoke[0] if len(heard) == 1 and spoke else None
         still = [held for held, seconds in heard.items() if seconds > _STILL_FACTOR * limit]
         return bool(still), still[0] if len(still) == 1 else None
 
