@@ -56,7 +56,7 @@ def test_ground_is_the_white_that_reaches_the_outside() -> None:
     pixels[:, 28:36, 28:36] = 1.0  # white that is enclosed
     there = torch.zeros(4, 4, dtype=torch.bool)
     there[1:3, 1:3] = True
-    ground = white_ground(pixels, there.flatten())[0, ..., 0]
+    ground = white_ground(pixels, there)[0, ..., 0]
     assert float(ground[4, 4]) == 1
     assert float(ground[32, 32]) == 0
     assert float(ground[24, 24]) == 0
