@@ -31,7 +31,7 @@ def test_train_passes_on_what_was_typed(config: str, monkeypatch: pytest.MonkeyP
         return 2
 
     monkeypatch.setattr("nonet.training.start.train", start)
-    typed = "--data collected --runs here --resume must --max-minutes 9.5 --device cpu"
+    typed = "--data collected --runs here --resume must --max-minutes 9.5 --device cpu --from doodle"
     assert main(["train", "codec", "--config", config, *typed.split()]) == 0
     assert calls == [
         (
@@ -43,6 +43,7 @@ def test_train_passes_on_what_was_typed(config: str, monkeypatch: pytest.MonkeyP
                 "resume": "must",
                 "max_minutes": 9.5,
                 "device": "cpu",
+                "start_from": "doodle",
             },
         )
     ]
