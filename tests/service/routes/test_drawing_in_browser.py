@@ -321,7 +321,7 @@ def test_a_full_line_is_a_place_to_wait_that_tries_again_by_itself(
         live_server.served(app_of(full)) as url,
         visit(browser, url, size=PHONE) as (page, context),
     ):
-        for prompt in ("a cat pause=0.8", "a dog pause=0.1"):
+        for prompt in ("a cat pause=1.4", "a dog pause=0.1"):
             answer = context.request.post("/api/drawings", data={"prompt": prompt})
             assert answer.status == 202
             if prompt.startswith("a cat"):
