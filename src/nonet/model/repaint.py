@@ -54,29 +54,28 @@ class CodecFancy:
         things laid over one another; what lies inside a thing stays.
         """
         empty, cell = self.codec.config.n_embed, self.codec.config.downsampling
-        grids = slots_ST.clone().view(len(slots_ST), *2 * [math.isqrt(slots_ST.shape[1])])
+        side = math.isqrt(slots_ST.shape[1])
+        slots = slots_ST.clone().view(-1, side, side)
+        meeting = (slots != empty).sum(0) > 1
+        if not bool(meeting.any()):
+            return slots_ST
+        # Only the part in which things meet, and one cell around it.
+        rows, columns = _around(meeting.any(1)), _around(meeting.any(0))
+        grids, meeting = slots[:, rows, columns], meeting[rows, columns]
         canvas = self._pixels(grids[0])
         rims: list[tuple[Tensor, Tensor]] = []
         for grid in grids[1:]:
             there = grid != empty
-            if not bool(there.any()):
-                continue
-            # Only the part that shows the thing.
-            top, bottom = _span(there.any(1))
-            left, right = _span(there.any(0))
-            part, shows = grid[top:bottom, left:right], there[top:bottom, left:right]
-            thing = self._pixels(part)
-            ground = white_ground(thing, shows)
-            under = canvas[:, top * cell : bottom * cell, left * cell : right * cell]
-            under.copy_(torch.lerp(thing, under, ground))
-            share = F.avg_pool2d(ground.permute(0, 3, 1, 2), cell)[0, 0].to(there.device)
-            rim = torch.zeros_like(there)
-            rim[top:bottom, left:right] = shows & (share > RIM)
-            rims.append((grid, rim))
+            if bool(there.any()):
+                thing = self._pixels(grid)
+                ground = white_ground(thing, there)
+                canvas = torch.lerp(thing, canvas, ground)
+                share = F.avg_pool2d(ground.permute(0, 3, 1, 2), cell)[0, 0].to(there.device)
+                rims.append((grid, there & meeting & (share > RIM)))
         tokens = self._encode(canvas).to(grids).view_as(grids[0])
         for grid, rim in rims:
             grid[rim] = tokens[rim]
-        return grids.view_as(slots_ST)
+        return slots.view_as(slots_ST)
 
     def _pixels(self, tokens_HW: Tensor) -> Tensor:
         """Pixels of any grid of tokens, in [0, 1]."""
@@ -105,9 +104,6 @@ def white_ground(pixels_1HW3: Tensor, there_HW: Tensor) -> Tensor:
     white = F.avg_pool2d((pixels_1HW3.amin(-1) > NEARLY_WHITE).float()[:, None], 2)
     around = 1 - there_HW[None, None].to(white)
     outside = F.interpolate(around, size=white.shape[-2:], mode="nearest")
-    edge = torch.zeros_like(outside)
-    edge[..., [0, -1], :] = edge[..., :, [0, -1]] = 1
-    outside = torch.maximum(outside, edge * white)
     for _ in range(REACH):
         outside = torch.maximum(outside, F.max_pool2d(outside, 3, 1, 1) * white)
     # A little more, where edges are mixed with white, and soft.
@@ -139,7 +135,7 @@ def _plain(codec: VQGAN, colour: tuple[int, int, int], side: int) -> Tensor:
     return tokens.cpu()
 
 
-def _span(there: Tensor) -> tuple[int, int]:
-    """From the first True to behind the last."""
+def _around(there: Tensor) -> slice:
+    """From one before the first True to one behind the last."""
     places = there.nonzero().flatten().tolist()
-    return places[0], places[-1] + 1
+    return slice(max(0, places[0] - 1), places[-1] + 2)
