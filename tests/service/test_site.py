@@ -14,6 +14,7 @@ from PIL import Image
 import service_fakes
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
+from nonet.files import atomic_write
 from nonet.safety.policy import Policy
 from nonet.service import schema
 from nonet.service.database import Database
@@ -144,7 +145,9 @@ def test_a_broken_policy_keeps_the_last_good_one_and_says_so_once(
         site.services.policy = Policy(file=file)
         said.clear()
         for text in ("[category house]\nkettle\n# longer\n", "[category house\nteapot and more of it\n"):
-            file.write_text(text, "utf-8")
+            # Written whole: the site looks at it from time to time, too.
+            with atomic_write(file) as stream:
+                stream.write(text.encode())
             site._reload_policy()
             site._reload_policy()
             assert site.services.policy.check("a kettle") is not None

@@ -54,6 +54,7 @@ class Site:
             self._folder.close()
             raise
         self._stop = threading.Event()
+        self._rereading = threading.Lock()
         self._watch = threading.Thread(target=self._run, name="nonet-watch", daemon=True)
         self._waiting_since: dict[str, float] = {}
         self._drained = False
@@ -211,11 +212,13 @@ class Site:
 
     def _reload_policy(self) -> None:
         policy = self.services.policy
-        before = policy.problem
-        if policy.reload():
-            _log.info("policy read again")
-        elif policy.problem is not None and policy.problem is not before:
-            _log.warning("policy kept as it was", problem=policy.problem.message)
+        # One at a time, so that each problem is said once.
+        with self._rereading:
+            before = policy.problem
+            if policy.reload():
+                _log.info("policy read again")
+            elif policy.problem is not None and policy.problem is not before:
+                _log.warning("policy kept as it was", problem=policy.problem.message)
 
 
 def _accepted(metrics: Metrics, job: Job) -> None:
