@@ -46,12 +46,12 @@ def draw_token(decoder: ImageDecoder, blocks: Sequence[Block], codebook_size: in
     logits_PV = decoder.lm_head(_joined(guided))[:, :codebook_size].float()
     counts = [len(block.pictures) for block in blocks]
     if decoder.copies is not None:
-        parts = zip(blocks, conditional, logits_PV.split(counts), strict=True)
+        parts = zip(blocks, conditional, torch.split(logits_PV, counts), strict=True)
         logits_PV = _joined([_with_copies(decoder, *part) for part in parts])
     # A sum is finite when all of its parts are.
     healthy_P = logits_PV.sum(1).isfinite()
     chosen_P = _sample(blocks, logits_PV)
-    done = zip(blocks, chosen_P.split(counts), healthy_P.split(counts), strict=True)
+    done = zip(blocks, torch.split(chosen_P, counts), torch.split(healthy_P, counts), strict=True)
     for block, chosen, healthy in done:
         block.tokens_PT[:, block.done] = chosen
         block.healthy_P &= healthy
