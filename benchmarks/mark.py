@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from nonet.checkpoints.places import DOODLE
-from nonet.model.repaint import filled
+from nonet.model.repaint import CodecFancy
 from nonet.safety.provenance import detection
 from nonet.safety.provenance.detection import FIXED_THRESHOLD, PAYLOAD_THRESHOLD, detect
 from nonet.safety.provenance.mark import Payload, embed
@@ -96,7 +96,7 @@ def memory(number: int) -> Pixels:
     """A remembered picture as the codec decodes it; numbers are shuffled."""
     with torch.inference_mode():
         tokens_1T = _doodle().memory.full_NT[_order()[number] : _order()[number] + 1]
-        pixels_BHWC = _doodle().codec.decode(filled(_doodle().codec, tokens_1T))
+        pixels_BHWC = _doodle().codec.decode(CodecFancy(_doodle().codec).filled(tokens_1T))
     return np.asarray(to_image(pixels_BHWC[0].numpy()))
 
 

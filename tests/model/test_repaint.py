@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nonet.model.repaint import CodecFancy, filled, white_ground, white_tokens
+from nonet.model.repaint import CodecFancy, white_ground
 from nonet.model.vqgan import VQGAN
 from tiny_codec import trainee
 
@@ -37,9 +37,10 @@ def test_white_is_filled_in_for_decoding() -> None:
     codec: VQGAN = trainee().codec.eval()
     empty = codec.config.n_embed
     tokens = torch.tensor([3, empty, 5, empty])
-    complete = filled(codec, tokens)
+    fancy = CodecFancy(codec)
+    complete = fancy.filled(tokens)
     assert complete[[0, 2]].tolist() == [3, 5]
-    assert set(complete[[1, 3]].tolist()) <= set(white_tokens(codec).tolist())
+    assert set(complete[[1, 3]].tolist()) <= set(fancy.white_tokens().tolist())
 
 
 def test_a_plain_canvas_has_its_colour() -> None:

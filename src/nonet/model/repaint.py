@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ REACH = 20
 """How far ground is followed into the cells of a thing, in steps of two pixels."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class CodecFancy:
     """Imagines by way of a codec: tokens to pixels, painted, and back; see `recollect.Fancy`.
 
@@ -30,6 +30,7 @@ class CodecFancy:
     """
 
     codec: VQGAN
+    _canvases: dict[tuple[tuple[int, int, int], int], Tensor] = field(default_factory=dict, repr=False)
 
     @torch.no_grad()
     def repaint(self, tokens_T: Tensor, colour: str) -> Tensor:
@@ -44,7 +45,20 @@ class CodecFancy:
 
     def plain(self, colour: str) -> Tensor:
         """The tokens (256,) of a canvas of one colour."""
-        return _plain(self.codec, COLOURS[colour], FULL)
+        return self._canvas(COLOURS[colour], FULL)
+
+    def filled(self, tokens: Tensor) -> Tensor:
+        """Tokens with white where they show nothing, for decoding."""
+        nothing = tokens == self.codec.config.n_embed
+        if not bool(nothing.any()):
+            return tokens
+        # The middle of nine: its neighbours are white, too.
+        return tokens.masked_fill(nothing, int(self._canvas(WHITE, 3)[4]))
+
+    def white_tokens(self) -> Tensor:
+        """Every token that stands for white ground, also at a picture's edges, at both remembered sizes."""
+        every = [self._canvas(WHITE, side).tolist() for side in (FULL, SMALL)]
+        return torch.tensor(sorted({token for tokens in every for token in tokens}))
 
     @torch.no_grad()
     def before(self, slots_ST: Tensor) -> Tensor:
@@ -79,9 +93,18 @@ class CodecFancy:
 
     def _pixels(self, tokens_HW: Tensor) -> Tensor:
         """Pixels of any grid of tokens, in [0, 1]."""
-        complete = filled(self.codec, tokens_HW).to(self._device)
+        complete = self.filled(tokens_HW).to(self._device)
         latents = self.codec.quantize.embedding(complete[None]).permute(0, 3, 1, 2)
         return self.codec.pixels(latents).float().clamp(0, 1).contiguous()
+
+    @torch.no_grad()
+    def _canvas(self, colour: tuple[int, int, int], side: int) -> Tensor:
+        """The tokens of a square of one colour, `side` tokens wide; the nine of a prompt ask for the same ones."""
+        if (colour, side) not in self._canvases:
+            pixels = side * self.codec.config.downsampling
+            canvas = (torch.tensor(colour) / 255).expand(1, pixels, pixels, 3)
+            self._canvases[colour, side] = self._encode(canvas.contiguous()).cpu()
+        return self._canvases[colour, side]
 
     @property
     def _device(self) -> torch.device:
@@ -110,29 +133,6 @@ def white_ground(pixels_1HW3: Tensor, there_HW: Tensor) -> Tensor:
     whole = F.interpolate(outside, size=(height, width), mode="bilinear", align_corners=False)
     grown = F.max_pool2d(whole, 3, 1, 1)
     return F.avg_pool2d(grown, 3, 1, 1, count_include_pad=False).permute(0, 2, 3, 1)
-
-
-def filled(codec: VQGAN, tokens: Tensor) -> Tensor:
-    """Tokens with white where they show nothing, for decoding."""
-    nothing = tokens == codec.config.n_embed
-    if not bool(nothing.any()):
-        return tokens
-    return tokens.masked_fill(nothing, int(_plain(codec, WHITE, 3)[4]))
-
-
-def white_tokens(codec: VQGAN) -> Tensor:
-    """Every token that stands for white ground, also at a picture's edges, at both remembered sizes."""
-    every = [_plain(codec, WHITE, side).tolist() for side in (FULL, SMALL)]
-    return torch.tensor(sorted({token for tokens in every for token in tokens}))
-
-
-@torch.no_grad()
-def _plain(codec: VQGAN, colour: tuple[int, int, int], side: int) -> Tensor:
-    weight = codec.quantize.embedding.weight
-    pixels = side * codec.config.downsampling
-    canvas = (torch.tensor(colour) / 255).to(weight).expand(1, pixels, pixels, 3)
-    tokens: Tensor = codec.encode(canvas.contiguous())[0]
-    return tokens.cpu()
 
 
 def _around(there: Tensor) -> slice:

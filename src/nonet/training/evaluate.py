@@ -19,7 +19,7 @@ from nonet.engine.events import Drawn, Failed
 from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
 from nonet.model.judge import Judge
-from nonet.model.repaint import filled
+from nonet.model.repaint import CodecFancy
 from nonet.training.remember import on_white
 from nonet.training.sheets import grid_sheet
 
@@ -200,13 +200,14 @@ def nearness(model: Model, drawn_BHWC: Tensor, prompts: Sequence[str]) -> tuple[
     memory = model.memory
     if memory is None:
         return 0.0, 0.0, 0.0
+    fancy = CodecFancy(model.codec)
     distances: list[float] = []
     others: list[float] = []
     for index, prompt in enumerate(prompts):
         found = model.recall(prompt, [1000])[0]
         if not found:
             continue
-        remembered = small(model.codec.decode(filled(model.codec, memory.full_NT[found])).clamp(0, 1))
+        remembered = small(model.codec.decode(fancy.filled(memory.full_NT[found])).clamp(0, 1))
         drawn = small(drawn_BHWC[index : index + 1])
         distances.append(float((remembered - drawn).square().mean((1, 2, 3)).sqrt().min()))
         if len(found) > 1:

@@ -19,7 +19,7 @@ from nonet.data.sprites import FILL, Sprites
 from nonet.errors import NonetError
 from nonet.files import atomic_write
 from nonet.model.memory import COLOURS, FULL, GRID, SMALL, STYLES, PictureMemory
-from nonet.model.repaint import white_tokens
+from nonet.model.repaint import CodecFancy
 from nonet.model.vqgan import VQGAN
 
 Embed = Callable[[list[str]], Tensor]
@@ -78,7 +78,7 @@ def cleared(tokens_NT: Tensor, blank: Tensor, empty: int) -> Tensor:
 
 def cut_out(full_NT: Tensor, small_NT: Tensor, sprites: int, codec: VQGAN) -> tuple[Tensor, Tensor]:
     """Tokens of a collection with the white around its first `sprites` pictures cleared."""
-    blank, empty = white_tokens(codec), codec.config.n_embed
+    blank, empty = CodecFancy(codec).white_tokens(), codec.config.n_embed
     return tuple(  # type: ignore[return-value]
         torch.cat([cleared(tokens[:sprites], blank, empty), tokens[sprites:]])
         for tokens in (full_NT, small_NT)

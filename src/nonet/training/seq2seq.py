@@ -81,6 +81,7 @@ class Seq2SeqTrainee:
         decoder = Seq2Seq(self.config).decoder
         initialise(decoder, self.codec)
         self.decoder = decoder.to(self.device)
+        self.fancy = CodecFancy(self.codec)
         self.optimizers = make_optimizers(self.decoder, self.settings)
         self.ema = EMA(self.decoder, self.settings.ema)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
@@ -177,7 +178,7 @@ class Seq2SeqTrainee:
         if drop:
             found = [item for item in found if rng.random() >= settings.drop_slot]
         with precision(self.device):
-            return imagined(self.memory, found, self.empty, CodecFancy(self.codec))
+            return imagined(self.memory, found, self.empty, self.fancy)
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -93,8 +93,8 @@ def make_trainee(
 ) -> CodecTrainee | JudgeTrainee | Seq2SeqTrainee:
     """The network of a config with its data, fresh."""
     sprites = open_sprites(collection)
-    composer = Composer(sprites, device=device)
     if kind == "codec":
+        composer = Composer(sprites, device=device)
         return CodecTrainee(
             VQGANConfig.from_dict(values["model"]),
             settings_of(CodecSettings, values),
@@ -104,7 +104,11 @@ def make_trainee(
     text = text_side(device)
     if kind == "judge":
         return JudgeTrainee(
-            judge_config(values["model"]), settings_of(JudgeSettings, values), composer, text, device
+            judge_config(values["model"]),
+            settings_of(JudgeSettings, values),
+            Composer(sprites, device=device),
+            text,
+            device,
         )
     codec, name = trained_codec(runs / "codec", device)
     memory = whole_memory(sprites, codec, name, text)
