@@ -179,17 +179,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--model", default="doodle", help="a model for nonet.load, or chance; default: doodle"
     )
-    parser.add_argument("--threads", type=int, help="processor threads; default: torch's")
+    parser.add_argument("--threads", type=int, help="processor threads; default: the engine's choice")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", choices=("nine", "sixteen", "late"), action="append")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
     measures = {"nine": nine, "sixteen": sixteen, "late": late}
-    with Engine(chance_model() if options.model == "chance" else load(options.model)) as engine:
+    model = chance_model() if options.model == "chance" else load(options.model)
+    with Engine(model, threads=options.threads) as engine:
         list(engine.submit(NINE))
-        results: dict[str, Any] = {"model": engine.model.name, "threads": torch.get_num_threads()}
+        results: dict[str, Any] = {"model": engine.model.name, "threads": engine.threads}
         for name in options.only or measures:
             runs = 1 if name == "sixteen" else options.runs
             results[name] = measures[name](engine, runs)

@@ -22,8 +22,12 @@ CACHE_BYTES = 1 << 30
 """Memory for keys and values on a CPU, unless the weights are larger: then as much as the weights."""
 ROWS_MAX = 288
 """Sixteen requests of nine guided pictures: more rows in a batch hardly make a token cheaper."""
-RELEASE_BYTES = 256 << 20
-"""Of larger decoders only the packed copy of the weights is kept while an engine has them."""
+LARGE_BYTES = 256 << 20
+"""Of larger decoders only the packed copy of the weights is kept while an engine has them, and all cores draw.
+
+A step of a smaller one is a hundred operations of some microseconds each. Two cores that hand such parts to one
+another, and wait for one another after each, take longer than one.
+"""
 
 
 class Engine:
@@ -36,22 +40,40 @@ class Engine:
         max_rows: most rows of the decoder at a time, at least 2; a picture takes two, or one with guidance 1.
             None chooses by memory.
         low_memory: turn tokens into pixels one picture at a time.
+        threads: processor threads of torch that draw; None is 1 for a small decoder and torch's own number for a
+            large one. It is set for the engine's thread alone.
     """
 
-    def __init__(self, model: DrawingModel, *, max_rows: int | None = None, low_memory: bool = False) -> None:
+    def __init__(
+        self,
+        model: DrawingModel,
+        *,
+        max_rows: int | None = None,
+        low_memory: bool = False,
+        threads: int | None = None,
+    ) -> None:
         if max_rows is not None and max_rows < 2:
             raise ValueError("max_rows must be at least 2")
+        if threads is not None and threads < 1:
+            raise ValueError("threads must be at least 1")
         self.model = model
         decoder = model.decoder.eval()
-        decoder.pack(release=_bytes_of(decoder) > RELEASE_BYTES)
+        large = _bytes_of(decoder) > LARGE_BYTES
+        decoder.pack(release=large)
         if max_rows is None:
             max_rows = rows_that_fit(decoder)
         self._batcher = Batcher(model, max_rows=max_rows, low_memory=low_memory)
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._closing = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="nonet-engine", daemon=True)
+        cores = torch.get_num_threads()
+        self.threads = threads or (cores if large else 1)
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name="nonet-engine", daemon=True)
         self._thread.start()
+        # torch's setting belongs to a thread, but is also what threads that come later begin with: put that back.
+        ready.wait()
+        torch.set_num_threads(cores)
         # A daemon must not be inside torch when the interpreter is taken down.
         atexit.register(self.close)
 
@@ -102,20 +124,29 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _run(self) -> None:
+    def _run(self, ready: threading.Event) -> None:
+        # Asked for once, or torch would set it to the number for new threads when it is first needed.
+        torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        ready.set()
         batcher = self._batcher
-        with torch.inference_mode():
-            while True:
-                self._take_in(wait=batcher.idle)
-                if self._closing:
-                    break
-                if batcher.idle:
-                    continue
-                try:
-                    batcher.turn()
-                except Exception as error:
-                    # Errors of the model were caught where they belong to a request; this is one of ours.
-                    batcher.end("internal", f"The engine failed: {error!r}.")
+        try:
+            with torch.inference_mode():
+                while True:
+                    self._take_in(wait=batcher.idle)
+                    if self._closing:
+                        break
+                    if batcher.idle:
+                        continue
+                    try:
+                        batcher.turn()
+                    except Exception as error:
+                        # Errors of the model were caught where they belong to a request; this is one of ours.
+                        batcher.end("internal", f"The engine failed: {error!r}.")
+        finally:
+            # However this thread ends, nobody is left waiting for it.
+            with self._lock:
+                self._closing = True
             self._take_in(wait=False)
             batcher.end("cancelled", "The engine was closed.")
 

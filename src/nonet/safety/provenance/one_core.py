@@ -23,6 +23,8 @@ def on_one_core(work: Callable[[], Result]) -> Result:
     errors: list[BaseException] = []
 
     def alone() -> None:
+        # Asked for once, or torch would set it to the number for new threads when it is first needed.
+        torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             results.append(work())
