@@ -68,11 +68,11 @@ class ChanceText:
 class ChanceModel(Model):
     """A model that remembers tokens of chance."""
 
-    def plan(self, request: Wanted) -> MemoryPlan:
-        generator = torch.Generator().manual_seed(request.seed)
-        shape = (request.pictures, self.config.memory_slots, self.image_length)
+    def plan(self, request: Wanted, pictures: range) -> MemoryPlan:
+        generator = torch.Generator().manual_seed(request.seed + pictures.start)
+        shape = (len(pictures), self.config.memory_slots, self.image_length)
         memory_PST = torch.randint(self.codebook_size, shape, generator=generator)
-        return MemoryPlan(memory_PST, [[] for _ in range(request.pictures)])
+        return MemoryPlan(memory_PST, [[] for _ in pictures])
 
 
 def chance_model() -> Model:
@@ -179,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--model", default="doodle", help="a model for nonet.load, or chance; default: doodle"
     )
-    parser.add_argument("--threads", type=int, help="processor threads; default: the engine's choice")
+    parser.add_argument("--threads", type=int, help="cores to use; default: all")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", choices=("nine", "sixteen", "late"), action="append")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

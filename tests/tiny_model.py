@@ -107,14 +107,14 @@ class TinyModel:
             states[index, : len(row)] = row
         return TinyText(states, mask, [max(0, len(row) - 30) for row in rows])
 
-    def plan(self, request: DrawRequest) -> TinyPlan:
+    def plan(self, request: DrawRequest, pictures: range) -> TinyPlan:
         """Each picture remembers tokens that depend on its own seed."""
         memories = []
-        for picture in range(request.pictures):
+        for picture in pictures:
             rng = random.Random(request.seed + picture)
             tokens = [rng.randrange(CODES + 1) for _ in range(SLOTS * LENGTH)]
             memories.append(torch.tensor(tokens).view(SLOTS, LENGTH))
-        sources = [[{"title": f"after {request.seed + p}"}] for p in range(request.pictures)]
+        sources = [[{"title": f"after {request.seed + p}"}] for p in pictures]
         return TinyPlan(torch.stack(memories), sources)
 
     def score(self, pixels_BHWC: Tensor, prompt: str) -> Tensor:

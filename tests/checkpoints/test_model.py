@@ -16,24 +16,24 @@ def model() -> Model:
 
 
 def test_a_picture_remembers_the_same_alone_and_among_others(model: Model) -> None:
-    many = model.plan(DrawRequest(prompt="a red cat on the moon", count=5, seed=10))
+    many = model.plan(DrawRequest(prompt="a red cat on the moon", count=5, seed=10), range(5))
     assert many.memory_PST.shape == (5, SLOTS, 256)
     for index in range(5):
-        alone = model.plan(DrawRequest(prompt="a red cat on the moon", count=1, seed=10 + index))
+        alone = model.plan(DrawRequest(prompt="a red cat on the moon", count=1, seed=10 + index), range(1))
         assert torch.equal(alone.memory_PST[0], many.memory_PST[index])
         assert alone.sources == [many.sources[index]]
     assert len({tuple(memory.flatten().tolist()) for memory in many.memory_PST}) > 1
 
 
 def test_what_is_remembered_are_codes_or_nothing(model: Model) -> None:
-    plan = model.plan(DrawRequest(prompt="a cat", count=3, seed=1))
+    plan = model.plan(DrawRequest(prompt="a cat", count=3, seed=1), range(3))
     assert int(plan.memory_PST.min()) >= 0
     assert int(plan.memory_PST.max()) == CODES, "an empty place is the start token"
     assert all(plan.sources)
 
 
 def test_a_prompt_that_names_nothing_remembers_what_is_nearest_or_nothing(model: Model) -> None:
-    plan = model.plan(DrawRequest(prompt="!!!", count=1, seed=1))
+    plan = model.plan(DrawRequest(prompt="!!!", count=1, seed=1), range(1))
     assert plan.memory_PST.shape == (1, SLOTS, 256)
 
 
@@ -61,7 +61,7 @@ def test_what_a_model_has_not_is_told(model: Model) -> None:
     bare = Model(name="bare", config=model.config, seq2seq=model.seq2seq, text=model.text)
     request = DrawRequest(prompt="a cat")
     for act in (
-        lambda: bare.plan(request),
+        lambda: bare.plan(request, range(1)),
         lambda: bare.score(torch.zeros(1, 8, 8, 3), "a"),
         lambda: bare.codec,
     ):

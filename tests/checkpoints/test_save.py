@@ -33,7 +33,7 @@ def doodle() -> Model:
 def answers(model: Model) -> dict[str, torch.Tensor]:
     """What every part of a model says."""
     text = model.encode_text([REQUEST.prompt, ""])
-    plan = model.plan(REQUEST)
+    plan = model.plan(REQUEST, range(REQUEST.pictures))
     tokens_BT = torch.randint(0, model.codebook_size, (2, 256), generator=torch.Generator().manual_seed(0))
     hint = model.decoder.memory_hint(plan.memory_PST)
     with torch.inference_mode():
@@ -52,8 +52,11 @@ def test_everything_comes_back(doodle: Model, tmp_path: Path) -> None:
     ours, theirs = answers(doodle), answers(again)
     for name, value in ours.items():
         torch.testing.assert_close(theirs[name], value, msg=name)
-    assert again.plan(REQUEST).sources == doodle.plan(REQUEST).sources
-    assert again.plan(REQUEST).sources[0][0]["licence"] == "CC0-1.0"
+    assert (
+        again.plan(REQUEST, range(REQUEST.pictures)).sources
+        == doodle.plan(REQUEST, range(REQUEST.pictures)).sources
+    )
+    assert again.plan(REQUEST, range(REQUEST.pictures)).sources[0][0]["licence"] == "CC0-1.0"
 
 
 @pytest.mark.parametrize(

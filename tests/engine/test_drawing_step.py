@@ -79,7 +79,7 @@ def reference(model: TinyModel, request: DrawRequest) -> list[int]:
     for prompt in (request.prompt, request.negative_prompt):
         text = model.encode_text([prompt])
         contexts.append(text.states_BSD[:, text.mask_BS[0]])
-    plan = model.plan(request)
+    plan = model.plan(request, range(request.pictures))
     empty = torch.full_like(plan.memory_PST, CODES)
     # Copies of what is remembered have no unconditional part.
     told = [(decoder.memory_hint(plan.memory_PST), plan.memory_PST), (decoder.memory_hint(empty), None)]

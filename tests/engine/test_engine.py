@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,9 @@ from torch import Tensor
 
 from drawn_events import check_order, pictures
 from nonet.engine import Done, DrawRequest, Engine, Event, Failed, Partial, Progress, Started
-from nonet.engine.batcher import Batcher
 from nonet.engine.engine import rows_that_fit
 from nonet.errors import NonetError
-from tiny_model import CODES, SIDE, TinyModel, TinyText
+from tiny_model import CODES, SIDE, TinyModel
 
 CAT = DrawRequest(prompt="a cat", count=3, seed=11)
 
@@ -325,62 +324,3 @@ def test_the_engine_waits_without_working(engine: Engine) -> None:
     before = time.process_time()
     time.sleep(0.3)
     assert time.process_time() - before < 0.1
-
-
-@pytest.mark.parametrize(("wish", "threads"), [(None, 1), (3, 3)])
-def test_its_threads_are_its_own(wish: int | None, threads: int) -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        model = ThreadCounter()
-        with Engine(model, threads=wish) as engine:
-            assert engine.threads == threads
-            list(engine.submit(CAT))
-        assert set(model.seen) == {threads}
-        later: list[int] = []
-        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
-        thread.start()
-        thread.join()
-        assert [torch.get_num_threads(), *later] == [2, 2]
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_a_large_decoder_takes_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nonet.engine.engine.LARGE_BYTES", 0)
-    with Engine(TinyModel()) as engine:
-        assert engine.threads == torch.get_num_threads()
-
-
-def test_threads_are_at_least_one() -> None:
-    with pytest.raises(ValueError, match="threads"):
-        Engine(TinyModel(), threads=0)
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_nobody_waits_for_a_thread_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Death(BaseException):
-        pass
-
-    def die(batcher: Batcher) -> None:
-        raise Death
-
-    monkeypatch.setattr(Batcher, "turn", die)
-    with Engine(TinyModel()) as engine:
-        last = list(engine.submit(CAT))[-1]
-        assert isinstance(last, Failed)
-        assert last.code == "cancelled"
-        with pytest.raises(NonetError, match="closed"):
-            engine.submit(CAT)
-
-
-class ThreadCounter(TinyModel):
-    """Writes down how many threads torch has where the model is asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[int] = []
-
-    def encode_text(self, prompts: Sequence[str]) -> TinyText:
-        self.seen.append(torch.get_num_threads())
-        return super().encode_text(prompts)

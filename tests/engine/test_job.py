@@ -55,7 +55,7 @@ def test_blocks_cover_all_pictures_once(
 
 def test_finished_pictures_are_said_at_once_in_any_order() -> None:
     job = job_of(count=3, seed=10)
-    job.sources = [[{"title": "one"}], [{"title": "two"}], [{"title": "three"}]]
+    job.sources = {0: [{"title": "one"}], 1: [{"title": "two"}], 2: [{"title": "three"}]}
     for picture in (2, 0, 1):
         job.finished(picture, PIXELS, 0.1 * picture)
     *drawn, done = events_of(job)

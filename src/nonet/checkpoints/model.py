@@ -34,13 +34,10 @@ class Wanted(Protocol):
     @property
     def seed(self) -> int: ...
 
-    @property
-    def pictures(self) -> int: ...
-
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What the pictures of a request remember.
+    """What pictures of a request remember.
 
     Attributes:
         memory_PST: int64 (pictures, slots, image length), as `ImageDecoder.memory_hint` takes it.
@@ -149,16 +146,16 @@ class Model:
         logits_BTV: Tensor = self.decoder(tokens_BT, states_BSD.to(self.dtype), mask_BS)
         return logits_BTV.float()
 
-    def plan(self, request: Wanted) -> MemoryPlan:
-        """What each picture of a request remembers; picture i depends on the prompt and on seed + i alone.
+    def plan(self, request: Wanted, pictures: range) -> MemoryPlan:
+        """What each of these pictures of a request remembers; picture i depends on the prompt and on seed + i alone.
 
         Raises:
             NonetError: `config_invalid` where the model has no memory.
         """
-        seeds = [request.seed + index for index in range(request.pictures)]
-        memory_PST, pictures = self._recollect(request.prompt, seeds, CodecFancy(self.codec))
+        seeds = [request.seed + picture for picture in pictures]
+        memory_PST, found = self._recollect(request.prompt, seeds, CodecFancy(self.codec))
         known = self.memory.sources if self.memory is not None else ()
-        sources = [[dict(known[n]) for n in dict.fromkeys(found) if n < len(known)] for found in pictures]
+        sources = [[dict(known[n]) for n in dict.fromkeys(numbers) if n < len(known)] for numbers in found]
         return MemoryPlan(memory_PST.to(self.device), sources)
 
     def recall(self, prompt: str, seeds: Sequence[int]) -> list[list[int]]:

@@ -17,6 +17,7 @@ import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -24,12 +25,16 @@ from torch import Tensor
 from nonet.engine.drawing_step import draw_token
 from nonet.engine.events import Partial, Progress, Started
 from nonet.engine.fixed_step import FixedSteps
+from nonet.engine.hands import Hands
 from nonet.engine.job import Block, Job, never_single
 from nonet.engine.needs import DrawingModel
 from nonet.engine.painting import Painter
 from nonet.errors import NonetError
 from nonet.model.cache import KVCache
 from nonet.model.stepping import CrossKV
+
+if TYPE_CHECKING:
+    from nonet.engine.events import Pixels
 
 OTHERS_SHARE = 0.5
 """Time for others for each second that is spent on requests which have shown nothing yet."""
@@ -54,16 +59,25 @@ class Batcher:
         max_rows: most rows of the decoder at a time; a guided picture takes two.
         low_memory: paint one picture at a time, and keep no caches for later.
         fixed: draw a block that is alone in steps of fixed shapes (see `FixedStep`); None does so on a GPU.
+        hands: do what can be done for several pictures at the same time.
     """
 
     def __init__(
-        self, model: DrawingModel, *, max_rows: int, low_memory: bool = False, fixed: bool | None = None
+        self,
+        model: DrawingModel,
+        *,
+        max_rows: int,
+        low_memory: bool = False,
+        fixed: bool | None = None,
+        hands: Hands | None = None,
     ) -> None:
         self.model = model
+        # One picture at a time needs the least memory.
+        self.hands = Hands() if hands is None or low_memory else hands
         self.max_rows = max_rows
         # Half, so that a large request leaves room for the next one; but nine guided pictures stay together.
         self.job_rows = min(max_rows, max(18, max_rows // 2))
-        self.painter = Painter(model, low_memory=low_memory)
+        self.painter = Painter(model, low_memory=low_memory, hands=self.hands)
         self.jobs: list[Job] = []
         self.blocks: list[Block] = []
         self.unpainted: deque[tuple[Job, int, Tensor]] = deque()
@@ -135,9 +149,6 @@ class Batcher:
             if job.guided:
                 job.unconditional, more = self._negative(job.request.negative_prompt)
                 notes = [*notes, *more]
-            if self.model.memory is not None:
-                plan = self.model.plan(job.request)
-                job.memory_PST, job.sources = plan.memory_PST, plan.sources
             job.conditional = context
             job.stream.send(Started(job.request, notes))
 
@@ -175,11 +186,22 @@ class Batcher:
 
     def _block(self, job: Job, pictures: range, rows: int) -> Block:
         if self._fixed is None:
-            return Block(job, pictures, self.model, self._cache(rows), self._empty_hint())
+            memory_PST = self._remembered(job, pictures)
+            return Block(job, pictures, self.model, self._cache(rows), self._empty_hint(), memory_PST)
         step = self._fixed.take(len(pictures), guided=job.guided, sampling=job.sampling)
-        block = Block(job, pictures, self.model, step.cache, None)
+        block = Block(job, pictures, self.model, step.cache)
         step.begin(block)
         return block
+
+    def _remembered(self, job: Job, pictures: range) -> Tensor | None:
+        """What these pictures remember; without a memory nothing."""
+        if self.model.memory is None:
+            return None
+        shares = self.hands.shares(pictures)
+        plans = self.hands.each(lambda share: self.model.plan(job.request, share), shares)
+        for share, plan in zip(shares, plans, strict=True):
+            job.sources.update(zip(share, plan.sources, strict=True))
+        return torch.cat([plan.memory_PST for plan in plans])
 
     def _empty_hint(self) -> Tensor | None:
         """What a decoder that takes hints is told when nothing is remembered."""
@@ -283,17 +305,27 @@ class Batcher:
         """Paint some finished pictures, all of one request."""
         job = self.unpainted[0][0]
         batch: list[tuple[int, Tensor]] = []
-        while self.unpainted and self.unpainted[0][0] is job and len(batch) < self.painter.batch:
+        most = self.painter.batch * self.hands.count
+        while self.unpainted and self.unpainted[0][0] is job and len(batch) < most:
             _, picture, tokens_T = self.unpainted.popleft()
             batch.append((picture, tokens_T))
         with _Guard([job]):
-            pixels_BHWC, pictures = self.painter.finished(torch.stack([tokens for _, tokens in batch]))
-            scores: Sequence[float | None] = [None] * len(batch)
-            if self.model.judge is not None:
-                scores_B = self.model.score(never_single(pixels_BHWC), job.request.prompt)
-                scores = scores_B[: len(batch)].tolist()
-            for (picture, _), pixels, score in zip(batch, pictures, scores, strict=True):
+            tokens_BT = torch.stack([tokens for _, tokens in batch])
+            parts = self.hands.each(
+                lambda part: self._painted(job, part), torch.split(tokens_BT, self.painter.batch)
+            )
+            done = [painted for part in parts for painted in part]
+            for (picture, _), (pixels, score) in zip(batch, done, strict=True):
                 job.finished(picture, pixels, score)
+
+    def _painted(self, job: Job, tokens_BT: Tensor) -> list[tuple[Pixels, float | None]]:
+        """Pixels of finished pictures, and what the judge thinks of them."""
+        pixels_BHWC, pictures = self.painter.finished(tokens_BT)
+        scores: Sequence[float | None] = [None] * len(pictures)
+        if self.model.judge is not None:
+            scores_B = self.model.score(never_single(pixels_BHWC), job.request.prompt)
+            scores = scores_B[: len(pictures)].tolist()
+        return list(zip(pictures, scores, strict=True))
 
     # Keeping order
 

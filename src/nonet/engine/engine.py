@@ -11,22 +11,24 @@ from typing import Self
 import torch
 
 from nonet.engine.batcher import Batcher
+from nonet.engine.hands import Hands
 from nonet.engine.job import Job
 from nonet.engine.needs import DrawingModel, settled
 from nonet.engine.request import DrawRequest
 from nonet.engine.stream import DrawStream
 from nonet.errors import NonetError
 from nonet.model.seq2seq import ImageDecoder
+from nonet.threads import use_threads
 
 CACHE_BYTES = 1 << 30
 """Memory for keys and values on a CPU, unless the weights are larger: then as much as the weights."""
 ROWS_MAX = 288
 """Sixteen requests of nine guided pictures: more rows in a batch hardly make a token cheaper."""
 LARGE_BYTES = 256 << 20
-"""Of larger decoders only the packed copy of the weights is kept while an engine has them, and all cores draw.
+"""Of larger decoders only the packed copy of the weights is kept while an engine has them, and all cores draw a token.
 
 A step of a smaller one is a hundred operations of some microseconds each. Two cores that hand such parts to one
-another, and wait for one another after each, take longer than one.
+another, and wait for one another after each, take longer than one: they work on different pictures instead (`Hands`).
 """
 
 
@@ -40,8 +42,7 @@ class Engine:
         max_rows: most rows of the decoder at a time, at least 2; a picture takes two, or one with guidance 1.
             None chooses by memory.
         low_memory: turn tokens into pixels one picture at a time.
-        threads: processor threads of torch that draw; None is 1 for a small decoder and torch's own number for a
-            large one. It is set for the engine's thread alone.
+        threads: cores to use at most; None is as many as torch uses.
     """
 
     def __init__(
@@ -62,18 +63,14 @@ class Engine:
         decoder.pack(release=large)
         if max_rows is None:
             max_rows = rows_that_fit(decoder)
-        self._batcher = Batcher(model, max_rows=max_rows, low_memory=low_memory)
+        self.threads = threads or torch.get_num_threads()
+        self._step_threads, hands = (self.threads, Hands()) if large else (1, Hands(self.threads))
+        self._batcher = Batcher(model, max_rows=max_rows, low_memory=low_memory, hands=hands)
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._closing = False
         self._lock = threading.Lock()
-        cores = torch.get_num_threads()
-        self.threads = threads or (cores if large else 1)
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="nonet-engine", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="nonet-engine", daemon=True)
         self._thread.start()
-        # torch's setting belongs to a thread, but is also what threads that come later begin with: put that back.
-        ready.wait()
-        torch.set_num_threads(cores)
         # A daemon must not be inside torch when the interpreter is taken down.
         atexit.register(self.close)
 
@@ -124,11 +121,8 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _run(self, ready: threading.Event) -> None:
-        # Asked for once, or torch would set it to the number for new threads when it is first needed.
-        torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        ready.set()
+    def _run(self) -> None:
+        use_threads(self._step_threads)
         batcher = self._batcher
         try:
             with torch.inference_mode():
@@ -149,6 +143,7 @@ class Engine:
                 self._closing = True
             self._take_in(wait=False)
             batcher.end("cancelled", "The engine was closed.")
+            batcher.hands.close()
 
     def _take_in(self, *, wait: bool) -> None:
         while True:

@@ -37,8 +37,7 @@ class Job:
         partials: whether anybody wants to see how far the pictures are.
         conditional: cross-attention keys and values of the prompt; None until it is prepared.
         unconditional: those of the negative prompt; None without guidance.
-        memory_PST: what the pictures remember, for a decoder that takes hints.
-        sources: for each picture what it remembers.
+        sources: for each picture that has begun, what it remembers.
         started: pictures that have been given to a block.
         rows: rows of its blocks that are being drawn.
         fresh: nothing of it has been shown yet, so it goes before others.
@@ -51,8 +50,7 @@ class Job:
     began: float = field(default_factory=time.perf_counter)
     conditional: CrossKV | None = None
     unconditional: CrossKV | None = None
-    memory_PST: Tensor | None = None
-    sources: Sequence[Sequence[Mapping[str, str]]] = ()
+    sources: dict[int, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     started: int = 0
     rows: int = 0
     fresh: bool = True
@@ -104,7 +102,7 @@ class Job:
         self.stream.send(Failed(code, message, hint))
 
     def _say(self, place: int, picture: int, pixels: Pixels, score: float | None) -> None:
-        sources = self.sources[picture] if self.sources else ()
+        sources = self.sources.get(picture, ())
         self.stream.send(Drawn(place, pixels, self.request.seed + picture, score, sources))
 
 
@@ -120,6 +118,10 @@ def never_single(batch: Tensor) -> Tensor:
 class Block:
     """Pictures of one job that are drawn side by side: their tokens, their rows in the decoder, their noise.
 
+    Args:
+        empty_TD: the hint of nothing remembered, for a decoder that takes hints.
+        memory_PST: what the pictures remember.
+
     Attributes:
         pictures: which of the job's; their conditional rows come first, then as many unconditional ones.
         tokens_PT: int64, what is drawn so far.
@@ -131,7 +133,13 @@ class Block:
     """
 
     def __init__(
-        self, job: Job, pictures: range, model: DrawingModel, cache: KVCache, empty_TD: Tensor | None
+        self,
+        job: Job,
+        pictures: range,
+        model: DrawingModel,
+        cache: KVCache,
+        empty_TD: Tensor | None = None,
+        memory_PST: Tensor | None = None,
     ):
         decoder = model.decoder
         device = cache.kv.device
@@ -153,8 +161,8 @@ class Block:
         self.held_TPS: Tensor | None = None
         if empty_TD is not None:
             parts = [empty_TD[None].expand(count, -1, -1)] * len(contexts)
-            if job.memory_PST is not None:
-                memory_PST = job.memory_PST[pictures.start : pictures.stop].to(device)
+            if memory_PST is not None:
+                memory_PST = memory_PST.to(device)
                 parts[0] = decoder.memory_hint(never_single(memory_PST))[:count]
                 self.held_TPS = memory_PST.permute(2, 0, 1).contiguous()
             # Position first: each step reads one slice.

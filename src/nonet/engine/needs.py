@@ -30,7 +30,7 @@ class Text(Protocol):
 
 
 class Plan(Protocol):
-    """What the pictures of a request remember."""
+    """What pictures of a request remember."""
 
     @property
     def memory_PST(self) -> Tensor:
@@ -75,8 +75,8 @@ class DrawingModel(Protocol):
 
     def encode_text(self, prompts: Sequence[str]) -> Text: ...
 
-    def plan(self, request: DrawRequest) -> Plan:
-        """Asked only of a model with a memory; the pictures are `request.pictures`."""
+    def plan(self, request: DrawRequest, pictures: range) -> Plan:
+        """What these of the request's pictures remember; asked only of a model with a memory, by several threads."""
 
     def score(self, pixels_BHWC: Tensor, prompt: str) -> Tensor:
         """The judge's scores (B,) of pixels in [0, 1]; asked only of a model with a judge."""
