@@ -50,7 +50,9 @@ class Projection(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self._packed is not None and not torch.is_grad_enabled():
-            packed: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._packed, None, "none", [], None)
+            # The overload itself: looking it up takes longer than a small product.
+            product = torch.ops.mkldnn._linear_pointwise.default
+            packed: Tensor = product(x, self._packed, None, "none", [], None)
             return packed
         if self.weight.is_meta:
             self.unpack()
