@@ -212,7 +212,7 @@ def test_the_real_model(tmp_path: Path) -> None:
             assert all(one.sources for one in job.pictures)
             image = Image.open(io.BytesIO(site.services.picture_bytes(job, 0, "png")))
             assert image.size == (256, 256)
-        used, most = until(lambda: site.services.supervisor.rows[1] and site.services.supervisor.rows)
+        used, most = until(lambda: site.services.engines.rows[1] and site.services.engines.rows)
         assert 0 <= used <= most
     finally:
         site.stop()

@@ -31,7 +31,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def services(site: Site) -> Services:
     """One site for all, because starting an engine takes seconds; each test begins with a ready one."""
     until(lambda: site.services.ready)
-    site.services.supervisor.ends.clear()
+    for supervisor in site.services.engines.supervisors:
+        supervisor.ends.clear()
     return site.services
 
 
@@ -49,16 +50,16 @@ def started(services: Services, *ids: str) -> None:
 
 
 def test_it_is_ready_only_when_it_has_drawn(services: Services) -> None:
-    assert services.supervisor.state == "ready"
-    assert services.supervisor.model == "fake"
-    assert services.supervisor.pid != os.getpid()
+    assert services.engines.state == "ready"
+    assert services.engines.model == "fake"
+    assert services.engines.pids not in ([], [os.getpid()])
 
 
 @pytest.mark.parametrize(("prompt", "code"), [("raise", "internal"), ("nan", "model_failed")])
 def test_a_failure_is_that_drawings_alone_and_the_process_is_replaced(
     services: Services, prompt: str, code: str
 ) -> None:
-    first = services.supervisor.pid
+    first = services.engines.pids
     other = ask(services, "pause=0.2 a cat", Caller("ip:bob"), count=5)
     started(services, other)
     began = time.monotonic()
@@ -71,13 +72,13 @@ def test_a_failure_is_that_drawings_alone_and_the_process_is_replaced(
     assert not services.ready, "what failed once is not trusted with more"
     assert ended(services, other).state == "drawn"
     until(lambda: services.ready)
-    assert services.supervisor.pid != first
-    assert services.supervisor.ends == {"retired": 1}
+    assert services.engines.pids != first
+    assert services.engines.ends == {"retired": 1}
     assert ended(services, ask(services, "a dog")).state == "drawn"
 
 
 def test_a_hang_is_noticed_and_told_within_a_second(services: Services) -> None:
-    first = services.supervisor.pid
+    first = services.engines.pids
     bad = ask(services, "hang")
     started(services, bad)
     began = time.monotonic()
@@ -87,8 +88,8 @@ def test_a_hang_is_noticed_and_told_within_a_second(services: Services) -> None:
     assert job.error[0] == "model_failed"
     assert seconds < services.settings.hang_seconds + 4
     until(lambda: services.ready)
-    assert services.supervisor.pid != first
-    assert services.supervisor.ends == {"hung": 1}
+    assert services.engines.pids != first
+    assert services.engines.ends == {"hung": 1}
 
 
 def test_of_several_only_the_one_that_hangs_fails(services: Services) -> None:
@@ -105,25 +106,25 @@ def test_who_meets_an_engine_that_hung_in_a_cancelled_drawing_is_not_to_blame(se
     bad = ask(services, "hang", count=1)
     started(services, bad)
     # The fake engine's drawings do not hold each other up, so its process is stopped instead.
-    assert services.supervisor.pid is not None
-    os.kill(services.supervisor.pid, signal.SIGSTOP)
+    assert services.engines.pids
+    os.kill(services.engines.pids[0], signal.SIGSTOP)
     services.jobs.cancel(bad, ANN)
     good = ended(services, ask(services, "a cat"), 60)
     assert good.state == "drawn"
     assert good.losses == 1
-    assert services.supervisor.ends == {"hung": 1}
+    assert services.engines.ends == {"hung": 1}
 
 
 def test_a_killed_engine_loses_nothing(services: Services) -> None:
     ids = [ask(services, "pause=0.3 a cat", Caller(f"ip:{number}")) for number in range(4)]
     started(services, *ids)
-    assert services.supervisor.pid is not None
-    os.kill(services.supervisor.pid, signal.SIGKILL)
+    assert services.engines.pids
+    os.kill(services.engines.pids[0], signal.SIGKILL)
     jobs = [ended(services, id) for id in ids]
     assert [job.state for job in jobs] == ["drawn"] * 4
     assert [len(job.pictures) for job in jobs] == [2] * 4
     assert {job.losses for job in jobs} == {1}
-    assert services.supervisor.ends["died"] == 1
+    assert services.engines.ends["died"] == 1
 
 
 def test_what_kills_every_engine_is_given_up_and_takes_nobody_along(services: Services) -> None:
@@ -141,7 +142,7 @@ def test_a_cancelled_drawing_stops(services: Services) -> None:
     id = ask(services, "slow a cat", count=9)
     started(services, id)
     services.jobs.cancel(id, ANN)
-    until(lambda: not services.supervisor.flying())
+    until(lambda: not services.engines.flying())
     assert services.jobs.get(id).state == "cancelled"
     assert services.jobs.get(id).pictures == []
     assert services.ready, "nothing was wrong with the engine"
@@ -149,21 +150,20 @@ def test_a_cancelled_drawing_stops(services: Services) -> None:
 
 def test_the_engine_ends_with_the_site(tmp_path: Path) -> None:
     with service_fakes.running(tmp_path) as site:
-        pid = site.services.supervisor.pid
-        assert pid is not None
+        (pid,) = site.services.engines.pids
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
 def test_a_model_that_cannot_be_loaded_is_said_and_tried_again(tmp_path: Path) -> None:
     with service_fakes.running(tmp_path, model="unloadable", wait=False) as site:
-        supervisor = site.services.supervisor
-        problem = until(lambda: supervisor.problem)
+        engines = site.services.engines
+        problem = until(lambda: engines.problem)
         assert problem[0] == "model_failed"
         assert "no such weights" in problem[1]
-        assert supervisor.state == "failed"
+        assert engines.state == "failed"
         assert not site.services.ready
-        until(lambda: supervisor.starts >= 2)
+        until(lambda: engines.starts >= 2)
         # Drawings wait rather than fail: the operator can mend it.
         id = ask(site.services, "a cat")
         assert site.services.jobs.get(id).state == "queued"

@@ -21,7 +21,7 @@ NEVER = {"prompt": "gate=/nowhere"}
 
 def states(live: LiveSite) -> list[str]:
     jobs = live.site.services.jobs
-    ids = [held.id for held in live.site.services.supervisor.flying()] + live.site.line.waiting()
+    ids = [held.id for held in live.site.services.engines.flying()] + live.site.line.waiting()
     return [jobs.get(id).state for id in ids]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,8 +61,20 @@ def serve(
 
     if not settings.engine:
         drawing.check_model(settings.model)
+    _more_files()
     logs.set_up(settings.log_level, prompts=settings.log_prompts)
     run(settings, announce=lambda address: typer.echo(f"Nonet is at {address}"))
+
+
+def _more_files() -> None:
+    """Everyone who follows a drawing is an open file: take as many as this process may have."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def doctor(

@@ -17,6 +17,7 @@ from typing import Any
 from nonet.errors import NonetError
 from nonet.service import points
 from nonet.service.desk import Desk, Drawing
+from nonet.service.engines import Engines
 from nonet.service.errors import OverloadedError
 from nonet.service.hub import Hub, drawn_data, final_of, place_data
 from nonet.service.jobs import Jobs
@@ -24,9 +25,8 @@ from nonet.service.line import Failure, Held, Line
 from nonet.service.logs import get_logger
 from nonet.service.metrics import Metrics
 from nonet.service.records import Job, JobPicture
-from nonet.service.settings import Settings
 from nonet.service.store import Store
-from nonet.service.supervisor import Loss, Supervisor
+from nonet.service.supervisor import Loss
 
 WRITERS = 4
 SUSPICIOUS_LOSSES = 2
@@ -46,15 +46,12 @@ class Dispatcher:
 
     Attributes:
         paused: no drawing is begun; those in the line stay there.
-        supervisor: set by whoever puts the two together, before `start`.
+        engines: set by whoever puts the two together, before `start`.
     """
 
-    supervisor: Supervisor
+    engines: Engines
 
-    def __init__(
-        self, settings: Settings, line: Line, jobs: Jobs, store: Store, hub: Hub, metrics: Metrics
-    ) -> None:
-        self._settings = settings
+    def __init__(self, line: Line, jobs: Jobs, store: Store, hub: Hub, metrics: Metrics) -> None:
         self._line, self._jobs, self._store, self._hub, self._metrics = line, jobs, store, hub, metrics
         self.paused = False
         self._ending = False
@@ -117,7 +114,7 @@ class Dispatcher:
     def give_back_all(self) -> None:
         """Put everything that is with the engine back into the line; what cannot be is taken up at the next start."""
         for held in self._desk.all():
-            self.supervisor.cancel(held)
+            self.engines.cancel(held)
             self._forget(held)
             try:
                 self._line.give_back(held, lost=False)
@@ -172,9 +169,9 @@ class Dispatcher:
                 self._wanted.clear()
 
     def _take_one(self) -> bool:
-        if self._ending or self.paused or not self.supervisor.ready:
+        if self._ending or self.paused or not self.engines.ready:
             return False
-        busy = len(self.supervisor.flying())
+        busy = bool(self.engines.flying())
         if self._alone is not None:
             if busy:
                 return False
@@ -184,7 +181,7 @@ class Dispatcher:
                 return True
             self._hand_over(job)
             return True
-        if busy >= self._settings.drawings_together or self._drawn_alone():
+        if not self.engines.room or self._drawn_alone():
             return False
         claimed = self._line.claim()
         if claimed is None:
@@ -207,7 +204,7 @@ class Dispatcher:
     def _hand_over(self, job: Job) -> None:
         held = Held(job.id, job.attempt)
         self._metrics.wait.observe(max(0.0, ((job.started or job.created) - job.created).total_seconds()))
-        if not self.supervisor.draw(job):
+        if not self.engines.draw(job):
             # It died between the question and the answer.
             self._forget(held)
             self._persist(lambda: self._line.give_back(held, lost=False))
@@ -229,8 +226,8 @@ class Dispatcher:
 
     def engine_changed(self) -> None:
         """It became ready or is no longer."""
-        self._metrics.ready.set(self.supervisor.ready)
-        _log.info("engine", state=self.supervisor.state, model=self.supervisor.model)
+        self._metrics.ready.set(self.engines.ready)
+        _log.info("engine", state=self.engines.state, model=self.engines.model)
         self._wanted.set()
 
     def _post(self, held: Held, work: Callable[[], None]) -> None:
@@ -241,7 +238,7 @@ class Dispatcher:
                 if self._given_up.is_set():
                     return
                 _log.exception("a message could not be handled", job=held.id)
-                self.supervisor.cancel(held)
+                self.engines.cancel(held)
                 self._failed(held, FAULT)
 
         self._mail[zlib.crc32(held.id.encode()) % WRITERS].put(guarded)
@@ -260,7 +257,7 @@ class Dispatcher:
         match kind, list(values):
             case "started", [list(notes)]:
                 drawing.notes = [str(note) for note in notes]
-                data = {"notes": drawing.notes, "model": self.supervisor.model}
+                data = {"notes": drawing.notes, "model": self.engines.model}
                 self._hub.publish(held.id, "started", data)
             case "progress", [list(done), int(total)]:
                 self._progress(held, drawing, done, total)
@@ -294,7 +291,7 @@ class Dispatcher:
         try:
             self._store.put(png, ".png")
         except NonetError as error:
-            self.supervisor.cancel(held)
+            self.engines.cancel(held)
             self._failed(held, (error.code, error.message, error.hint))
             return
         points.reach("file written")
@@ -304,7 +301,7 @@ class Dispatcher:
 
     def _done(self, held: Held, drawing: Drawing, seconds: float) -> None:
         points.reach("before the end")
-        end = partial(self._line.finish, seconds=seconds, model=self.supervisor.model, notes=drawing.notes)
+        end = partial(self._line.finish, seconds=seconds, model=self.engines.model, notes=drawing.notes)
         job = self._persist(lambda: end(held))
         points.reach("ended")
         crowd, took = self._desk.crowd(drawing)
@@ -326,9 +323,6 @@ class Dispatcher:
             self._forget(held)
         if job is not None:
             self._ended(job)
-        if failure[0] in ("model_failed", "internal"):
-            # Its other drawings may end well, but weights or memory may be damaged: a new process is safer.
-            self.supervisor.retire()
 
     def _lost(self, held: Held, loss: Loss) -> None:
         if self._desk.get(held) is None:
@@ -350,7 +344,7 @@ class Dispatcher:
 
     def _lose(self, held: Held) -> None:
         """The job is no longer ours: cancelled, or taken by another server."""
-        self.supervisor.cancel(held)
+        self.engines.cancel(held)
         self._forget(held)
 
     def _ended(self, job: Job) -> None:

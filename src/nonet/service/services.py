@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from nonet.service.callers import Callers
     from nonet.service.database import Database
     from nonet.service.dispatcher import Dispatcher
+    from nonet.service.engines import Engines
     from nonet.service.line import Line
-    from nonet.service.supervisor import Supervisor
 
 JUDGED_MAX = 24
 """Prompts that are judged at a time; more are turned away."""
@@ -39,7 +39,7 @@ class Services:
     jobs: Jobs
     store: Store
     hub: Hub
-    supervisor: Supervisor
+    engines: Engines
     dispatcher: Dispatcher
     policy: Policy
     metrics: Metrics
@@ -56,12 +56,12 @@ class Services:
     @property
     def ready(self) -> bool:
         """Whether a drawing asked for now would be drawn."""
-        return not self.draining and self.supervisor.ready
+        return not self.draining and self.engines.ready
 
     @property
     def alive(self) -> bool:
         """Whether the threads that draw are running."""
-        return self.supervisor.alive and self.dispatcher.alive
+        return self.engines.alive and self.dispatcher.alive
 
     def read_state(self) -> None:
         """Do as an admin said, on whichever server: paused or not, closed or not."""

@@ -39,8 +39,14 @@ class Settings(BaseSettings):
     )
     model: str = Field(default="doodle", description="A model's name, folder or Hub id.")
     low_memory: bool = Field(default=False, description="Turn tokens into pixels one picture at a time.")
+    engines: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Processes that draw. 0: for doodle one for each core, at most 4; else one.",
+    )
     drawings_together: int = Field(
-        default=8, ge=1, le=64, description="Drawings that the engine works on at a time."
+        default=8, ge=1, le=64, description="Drawings that an engine works on at a time."
     )
     pictures_max: int = Field(default=9, ge=1, le=64, description="Most pictures of one drawing.")
     candidates_max: int = Field(

@@ -14,6 +14,7 @@ from nonet.service.callers import Callers
 from nonet.service.database import Database
 from nonet.service.datafolder import DataFolder
 from nonet.service.dispatcher import Dispatcher
+from nonet.service.engines import Engines
 from nonet.service.finishing import certificate_of, finishing_of
 from nonet.service.hub import Hub
 from nonet.service.jobs import Jobs
@@ -24,7 +25,6 @@ from nonet.service.records import Job
 from nonet.service.services import Services
 from nonet.service.settings import Settings
 from nonet.service.store import Store
-from nonet.service.supervisor import Supervisor
 
 TICK_SECONDS = 1.0
 TIDY_SECONDS = 60.0
@@ -72,9 +72,8 @@ class Site:
             first_id=self.line.count_start() * IDS_OF_A_START,
             poll_seconds=None if database.sqlite else 2.0,
         )
-        dispatcher = Dispatcher(settings, self.line, jobs, store, hub, metrics)
-        supervisor = Supervisor(settings, dispatcher)
-        dispatcher.supervisor = supervisor
+        dispatcher = Dispatcher(self.line, jobs, store, hub, metrics)
+        engines = dispatcher.engines = Engines(settings, dispatcher)
         callers = Callers(settings, bytes.fromhex(self.line.settle_fact("salt", secrets.token_hex(16))))
         jobs.watchers.submitted.append(partial(_accepted, metrics))
         jobs.watchers.refused.append(lambda code: metrics.turned_away.labels(code).inc())
@@ -84,7 +83,7 @@ class Site:
             jobs=jobs,
             store=store,
             hub=hub,
-            supervisor=supervisor,
+            engines=engines,
             dispatcher=dispatcher,
             line=self.line,
             policy=policy or _policy(settings),
@@ -106,7 +105,7 @@ class Site:
             parts.jobs.speed.observe(seconds, pictures)
         parts.dispatcher.put_back(back, "server died")
         parts.read_state()
-        parts.supervisor.start()
+        parts.engines.start()
         parts.dispatcher.start()
         self._watch.start()
         # The first prompt would wait for the lists and the text encoder to be read.
@@ -137,7 +136,7 @@ class Site:
             self.drain(0)
         self._stop.set()
         self.services.hub.close()
-        self.services.supervisor.stop()
+        self.services.engines.stop()
         if self._watch.ident is not None:
             self._watch.join()
         try:
@@ -189,7 +188,7 @@ class Site:
         parts = self.services
         parts.dispatcher.tell_places()
         parts.hub.sweep()
-        rows, most = parts.supervisor.rows
+        rows, most = parts.engines.rows
         parts.metrics.engine_rows.set(rows)
         parts.metrics.occupancy.set(rows / most if most else 0)
         parts.metrics.queue_length.set(parts.jobs.queued())

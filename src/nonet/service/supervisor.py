@@ -27,6 +27,8 @@ from nonet.service.settings import Settings
 
 WAITS = (0.0, 0.2, 1.0, 3.0, 10.0, 30.0)
 """Seconds before the next start after so many starts in a row that led to nothing."""
+DAMAGING = ("model_failed", "internal")
+"""Failures after which a process may be damaged: a new one is safer, once its other drawings have ended."""
 _STILL_FACTOR = 4
 """A single drawing may be silent for so many times `hang_seconds` while others advance."""
 _TURN_SECONDS = 1.0
@@ -164,7 +166,7 @@ class Supervisor:
         self._wake()
 
     def retire(self) -> None:
-        """Let what is being drawn end, then replace the process: it has failed once and may be damaged."""
+        """Let what is being drawn end, then replace the process."""
         self._retiring = True
         self._listener.engine_changed()
         self._wake()
@@ -313,6 +315,8 @@ class Supervisor:
                 del self._flights[held]
         if kind == "done":
             self._futile = 0
+        if kind == "failed" and values[0] in DAMAGING:
+            self.retire()
         self._listener.engine_said(held, kind, values)
 
     def _silent(self, clock: float) -> tuple[bool, Held | None]:

@@ -112,7 +112,7 @@ def test_not_ready_without_an_engine_or_when_draining(tmp_path: Path) -> None:
         service_fakes.running(tmp_path, model="unloadable", wait=False) as site,
         TestClient(app_of(site)) as client,
     ):
-        until(lambda: site.services.supervisor.problem)
+        until(lambda: site.services.engines.problem)
         answer = client.get("/readyz")
         assert answer.status_code == 503
         assert answer.json()["problem"] == "model_failed"

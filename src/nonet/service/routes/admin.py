@@ -55,18 +55,18 @@ def admin(request: Request) -> Response:
         answer = message(request, "The admin's page", error.message, code=401)
         answer.headers.update({**HEADERS, **_ASK})
         return answer
-    supervisor = services.supervisor
+    engines = services.engines
     return page(
         request,
         "admin.html",
         engine={
-            "state": supervisor.state,
-            "model": supervisor.model or services.settings.model,
-            "process": supervisor.pid or "none",
-            "starts": supervisor.starts,
-            "ends": ", ".join(f"{count} {reason}" for reason, count in supervisor.ends.items()) or "none",
-            "problem": " ".join(supervisor.problem or ()),
-            "rows": "{} of {}".format(*supervisor.rows),
+            "state": engines.state,
+            "model": engines.model or services.settings.model,
+            "processes": ", ".join(map(str, engines.pids)) or "none",
+            "starts": engines.starts,
+            "ends": ", ".join(f"{count} {reason}" for reason, count in engines.ends.items()) or "none",
+            "problem": " ".join(engines.problem or ()),
+            "rows": "{} of {}".format(*engines.rows),
         },
         paused=services.dispatcher.paused,
         closed=services.jobs.closed,
@@ -93,7 +93,7 @@ def set_state(
 @router.post("/admin/engine", dependencies=[Own])
 def replace_engine(services: Allowed) -> Response:
     """Start a new engine when what is being drawn is done."""
-    services.supervisor.retire()
+    services.engines.retire()
     return _done("engine")
 
 

@@ -29,16 +29,16 @@ def healthz(services: Annotated[Services, Depends(services_of)]) -> Response:
 @router.get("/readyz")
 def readyz(services: Annotated[Services, Depends(services_of)]) -> Response:
     """Whether drawings asked for now would be drawn: not while loading, draining, or without an engine."""
-    state = "draining" if services.draining else services.supervisor.state
+    state = "draining" if services.draining else services.engines.state
     ready = services.ready
     if ready:
         try:
             services.database.ping()
         except NonetError:
             ready, state = False, "no database"
-    body: dict[str, object] = {"ready": ready, "state": state, "model": services.supervisor.model}
-    if services.supervisor.problem is not None:
-        body["problem"] = services.supervisor.problem[0]
+    body: dict[str, object] = {"ready": ready, "state": state, "model": services.engines.model}
+    if services.engines.problem is not None:
+        body["problem"] = services.engines.problem[0]
     return JSONResponse(body, 200 if ready else 503)
 
 
