@@ -23,7 +23,9 @@ class Engines:
 
     def __init__(self, settings: Settings, listener: Listener) -> None:
         self._together = settings.drawings_together
-        self.supervisors = [Supervisor(settings, listener) for _ in range(how_many(settings))]
+        count = how_many(settings)
+        cores = max(1, _cores() // count) if count > 1 else 0
+        self.supervisors = [Supervisor(settings, listener, cores) for _ in range(count)]
 
     @property
     def ready(self) -> bool:

@@ -5,6 +5,7 @@ One thread owns the process. What happens is told by calls from that thread, in 
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import subprocess
@@ -73,6 +74,9 @@ class _Flight:
 class Supervisor:
     """The engine's process as the rest of the site sees it; thread-safe.
 
+    Args:
+        cores: how many the process uses; 0 for all.
+
     Attributes:
         model: the name of the loaded model, empty before the first one is.
         problem: code, message and hint of why the last process could not load its model; None when it could.
@@ -80,8 +84,9 @@ class Supervisor:
         starts, ends: how many processes were started; why they ended, counted.
     """
 
-    def __init__(self, settings: Settings, listener: Listener) -> None:
+    def __init__(self, settings: Settings, listener: Listener, cores: int = 0) -> None:
         self._settings = settings
+        self._cores = cores
         self._listener = listener
         self.model = ""
         self.problem: tuple[str, str, str] | None = None
@@ -224,11 +229,14 @@ class Supervisor:
 
     def _spawn(self) -> tuple[Connection, subprocess.Popen[bytes]]:
         ours, theirs = socket.socketpair()
+        # What torch begins with: an engine that shares the machine with others does not share out its own work.
+        environment = {**os.environ, **({"OMP_NUM_THREADS": str(self._cores)} if self._cores else {})}
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-m", "nonet.service.engine_process", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                env=environment,
             )
         connection = Connection(ours.detach())
         config = {
