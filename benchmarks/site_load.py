@@ -111,7 +111,9 @@ def run_users(url: str, scenario: str, options: argparse.Namespace, folder: Path
     command = [sys.executable, "-m", "locust", "-f", str(HERE / "site_users.py"), "--headless", "-H", url]
     command += ["-u", str(options.users + extra), "-r", "50", "-t", f"{int(options.minutes * 60)}s"]
     command += ["--csv", str(folder / "load"), "--only-summary", "--loglevel", "ERROR", *SCENARIOS[scenario]]
-    subprocess.run(command, env=environment, check=False)
+    # 1 is locust's word for failed requests, which are in its table.
+    if subprocess.run(command, env=environment, check=False).returncode not in (0, 1):
+        raise SystemExit("locust did not run to its end")
     with (folder / "load_stats.csv").open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 

@@ -135,6 +135,6 @@ class Reader(HttpUser):
         self.client.get(f"/d/{self.id}", name="page")
 
     @task(1)
-    def start(self) -> None:
-        """The first page."""
+    def first_page(self) -> None:
+        """The page with the prompt."""
         self.client.get("/", name="page")
