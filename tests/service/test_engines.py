@@ -13,8 +13,9 @@ import pytest
 import service_fakes
 from nonet.engine.request import DrawRequest
 from nonet.service import engines as engines_module
+from nonet.service.database import now
 from nonet.service.engines import Engines, how_many
-from nonet.service.records import Caller
+from nonet.service.records import Caller, Job
 from nonet.service.services import Services
 from nonet.service.settings import Settings
 from nonet.service.site import Site
@@ -59,7 +60,7 @@ def test_drawings_are_spread_and_no_engine_gets_more_than_it_may(services: Servi
     assert services.engines.room == 0
     time.sleep(0.2)
     assert loads(services) == [2, 2]
-    assert services.jobs.queued() == 2
+    until(lambda: services.jobs.queued() == 2)
     gate.touch()
     assert states(services, ids) == ["drawn"] * 6
     assert len(set(services.engines.pids)) == 2
@@ -127,6 +128,46 @@ def test_all_end_with_the_site_at_the_same_time(tmp_path: Path) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_full_engine_is_given_nothing_however_small_its_drawings_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = service_fakes.settings(tmp_path, engines=2, drawings_together=2)
+    engines = Engines(settings, listener=None)  # type: ignore[arg-type]
+    first, second = engines.supervisors
+    monkeypatch.setattr(Supervisor, "ready", True)
+
+    def draw(id: str, pictures: int) -> bool:
+        request = DrawRequest(prompt="a cat", count=pictures)
+        return engines.draw(Job(id, "drawing", request, "ip:ann", "native", "normal", now()))
+
+    assert all(draw(id, pictures) for id, pictures in (("large", 9), ("small", 1), ("smaller", 1)))
+    assert [[held.id for held in one.flying()] for one in (first, second)] == [
+        ["large"],
+        ["small", "smaller"],
+    ]
+    assert draw("other", 9)
+    assert [len(one.flying()) for one in (first, second)] == [2, 2]
+    assert not draw("too many", 1)
+
+
+def test_an_engine_draws_at_a_lower_priority_than_the_site(services: Services) -> None:
+    site = os.getpriority(os.PRIO_PROCESS, 0)
+    for pid in services.engines.pids:
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, site + 5)
+
+
+def test_that_no_engine_can_load_its_model_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level("INFO", logger="nonet.dispatcher"),
+        service_fakes.running(tmp_path, engines=2, model="unloadable", wait=False) as site,
+    ):
+        until(lambda: all(one.starts >= 2 for one in site.services.engines.supervisors))
+    told = [record.msg["state"] for record in caplog.records if isinstance(record.msg, dict)]
+    assert [state for state in told if state != "loading"] == ["failed", "stopped"]
 
 
 def test_what_they_are_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,6 +240,15 @@ def test_places_and_times(database: Database, tmp_path: Path) -> None:
     assert (place.place, place.eta_seconds) == (0, 0.0) or place.place == 0
 
 
+def test_several_engines_draw_side_by_side(database: Database, tmp_path: Path) -> None:
+    jobs, _ = make(database, tmp_path, drawings_together=1, engines=2)
+    jobs.speed.observe(10.0, 9)
+    ask(jobs)
+    assert jobs.place(ask(jobs, BOB).id).eta_seconds == pytest.approx(15, abs=1), (
+        "it does not wait 20 s, until the first is drawn"
+    )
+
+
 def test_places_are_cheap_to_ask_for(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}")
     from nonet.service import schema

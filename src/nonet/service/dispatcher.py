@@ -19,7 +19,7 @@ from nonet.service import points
 from nonet.service.desk import Desk, Drawing
 from nonet.service.engines import Engines
 from nonet.service.errors import OverloadedError
-from nonet.service.hub import Hub, drawn_data, final_of, place_data
+from nonet.service.hub import Hub, drawn_data, final_of
 from nonet.service.jobs import Jobs
 from nonet.service.line import Failure, Held, Line
 from nonet.service.logs import get_logger
@@ -61,6 +61,8 @@ class Dispatcher:
         self._desk = Desk()
         self._suspects: set[str] = set()
         self._alone: Job | None = None
+        self._told: dict[str, Any] = {}
+        self._telling = threading.Lock()
         self._mail: list[queue.SimpleQueue[Callable[[], None] | None]] = [
             queue.SimpleQueue() for _ in range(WRITERS)
         ]
@@ -226,8 +228,15 @@ class Dispatcher:
 
     def engine_changed(self) -> None:
         """It became ready or is no longer."""
-        self._metrics.ready.set(self.engines.ready)
-        _log.info("engine", state=self.engines.state, model=self.engines.model)
+        # Several engines' threads come here: the last to look must also be the last to tell.
+        with self._telling:
+            engines = self.engines
+            self._metrics.ready.set(engines.ready)
+            told = {"state": engines.state, "ready": engines.how_many_ready, "model": engines.model}
+            # Engines that all fail to load the same model, again and again, are one piece of news.
+            if told != self._told:
+                self._told = told
+                _log.info("engine", **told)
         self._wanted.set()
 
     def _post(self, held: Held, work: Callable[[], None]) -> None:
@@ -355,16 +364,6 @@ class Dispatcher:
         self._metrics.ended.labels(job.state, code).inc()
         self._hub.publish(job.id, *final_of(job))
         _log.info("drawing ended", job=job.id, state=job.state, code=code, api=job.api, attempt=job.attempt)
-
-    def tell_places(self) -> None:
-        """Tell those who follow waiting drawings where they stand."""
-        followed = self._hub.followed()
-        if not followed:
-            return
-        places = self._jobs.places()
-        for id in followed:
-            if id in places:
-                self._hub.publish(id, "place", place_data(places[id]))
 
     # Bookkeeping
 

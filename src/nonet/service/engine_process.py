@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
@@ -209,7 +210,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Engines use all cores for seconds, pages need one for milliseconds: whoever draws lets the site go first.
-    os.nice(5)
+    with suppress(OSError):
+        os.nice(5)
     connection = Connection(int(arguments[0]))
     server = EngineServer(connection, msgpack.unpackb(connection.recv_bytes()))
     threading.Thread(target=server.read, name="nonet-engine-read", daemon=True).start()

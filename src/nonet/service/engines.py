@@ -35,7 +35,12 @@ class Engines:
     @property
     def room(self) -> int:
         """How many drawings more could be drawn now."""
-        return sum(max(0, self._together - len(one.flying())) for one in self.supervisors if one.ready)
+        return sum(map(self._room_of, self.supervisors))
+
+    @property
+    def how_many_ready(self) -> int:
+        """How many could draw now."""
+        return sum(one.ready for one in self.supervisors)
 
     @property
     def state(self) -> str:
@@ -97,8 +102,10 @@ class Engines:
             thread.join()
 
     def draw(self, job: Job) -> bool:
-        """Hand a drawing to the engine with the least to draw; False if none is ready."""
-        return any(one.draw(job) for one in sorted(self.supervisors, key=Supervisor.pictures_flying))
+        """Hand a drawing to the engine with the fewest pictures to draw; False if none is ready and has room."""
+        # Many small drawings may be fewer pictures than one large: who has the fewest may still be full.
+        with_room = filter(self._room_of, self.supervisors)
+        return any(one.draw(job) for one in sorted(with_room, key=Supervisor.pictures_flying))
 
     def cancel(self, held: Held) -> None:
         """Draw it no further."""
@@ -109,6 +116,9 @@ class Engines:
         """Replace every process when what it is drawing has ended."""
         for one in self.supervisors:
             one.retire()
+
+    def _room_of(self, one: Supervisor) -> int:
+        return max(0, self._together - len(one.flying())) if one.ready else 0
 
 
 def how_many(settings: Settings) -> int:

@@ -15,6 +15,7 @@ from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
 from nonet.service import points
 from nonet.service.database import Database, now
+from nonet.service.engines import how_many
 from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
 from nonet.service.limits import Limits, Rate
@@ -389,6 +390,7 @@ class Jobs(Sharing):
                 for id, pictures in session.execute(columns.where(DrawingRow.state == "drawing"))
             ]
         self._queued = len(waiting)
-        ends = self.speed.finish_times(running, waiting, self.settings.drawings_together)
+        slots = self.settings.drawings_together * how_many(self.settings)
+        ends = self.speed.finish_times(running, waiting, slots)
         places = {id: place for place, (id, _) in enumerate(waiting, start=1)}
         return _View(time.monotonic(), version, places, ends)

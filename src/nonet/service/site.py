@@ -16,7 +16,7 @@ from nonet.service.datafolder import DataFolder
 from nonet.service.dispatcher import Dispatcher
 from nonet.service.engines import Engines
 from nonet.service.finishing import certificate_of, finishing_of
-from nonet.service.hub import Hub
+from nonet.service.hub import Hub, place_data
 from nonet.service.jobs import Jobs
 from nonet.service.line import Line
 from nonet.service.logs import get_logger
@@ -186,13 +186,24 @@ class Site:
 
     def _look(self) -> None:
         parts = self.services
-        parts.dispatcher.tell_places()
+        self._tell_places()
         parts.hub.sweep()
         rows, most = parts.engines.rows
         parts.metrics.engine_rows.set(rows)
         parts.metrics.occupancy.set(rows / most if most else 0)
         parts.metrics.queue_length.set(parts.jobs.queued())
         parts.metrics.followers.set(parts.hub.followers())
+
+    def _tell_places(self) -> None:
+        """Tell those who follow waiting drawings where they stand."""
+        parts = self.services
+        followed = parts.hub.followed()
+        if not followed:
+            return
+        places = parts.jobs.places()
+        for id in followed:
+            if id in places:
+                parts.hub.publish(id, "place", place_data(places[id]))
 
     def _expire(self) -> None:
         # By this server's own clock: set the wall clock an hour ahead, and the whole line would expire.
