@@ -244,9 +244,7 @@ def test_several_engines_draw_side_by_side(database: Database, tmp_path: Path) -
     jobs, _ = make(database, tmp_path, drawings_together=1, engines=2)
     jobs.speed.observe(10.0, 9)
     ask(jobs)
-    assert jobs.place(ask(jobs, BOB).id).eta_seconds == pytest.approx(15, abs=1), (
-        "it does not wait 20 s, until the first is drawn"
-    )
+    assert jobs.place(ask(jobs, BOB).id).eta_seconds == pytest.approx(15, abs=1), "20 after one another"
 
 
 def test_places_are_cheap_to_ask_for(tmp_path: Path) -> None:
