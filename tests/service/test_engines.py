@@ -118,6 +118,16 @@ def test_a_drawing_that_kills_is_drawn_alone(services: Services) -> None:
     assert max(services.jobs.get(id).losses for id in others) <= 2
 
 
+def test_starts_and_ends_are_counted_for_prometheus(tmp_path: Path) -> None:
+    with service_fakes.running(tmp_path, engines=2) as site:
+        services = site.services
+        until(lambda: services.engines.how_many_ready == 2)
+        until(lambda: "nonet_engine_starts_total 2.0" in services.metrics.text().decode())
+        os.kill(services.engines.pids[0], signal.SIGKILL)
+        until(lambda: 'nonet_engine_ends_total{reason="died"} 1.0' in services.metrics.text().decode())
+        until(lambda: "nonet_engine_starts_total 3.0" in services.metrics.text().decode())
+
+
 def test_all_end_with_the_site_at_the_same_time(tmp_path: Path) -> None:
     with service_fakes.running(tmp_path, engines=3) as site:
         engines = site.services.engines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
+from collections import Counter
 from functools import partial
 
 from nonet.errors import NonetError
@@ -57,6 +58,8 @@ class Site:
         self._rereading = threading.Lock()
         self._watch = threading.Thread(target=self._run, name="nonet-watch", daemon=True)
         self._waiting_since: dict[str, float] = {}
+        self._starts_told = 0
+        self._ends_told: Counter[str] = Counter()
         self._drained = False
 
     def _made(self, settings: Settings, policy: Policy | None) -> Services:
@@ -190,9 +193,19 @@ class Site:
         parts.hub.sweep()
         rows, most = parts.engines.rows
         parts.metrics.engine_rows.set(rows)
+        self._count_engines()
         parts.metrics.occupancy.set(rows / most if most else 0)
         parts.metrics.queue_length.set(parts.jobs.queued())
         parts.metrics.followers.set(parts.hub.followers())
+
+    def _count_engines(self) -> None:
+        """Bring the counters of engines up to what there were."""
+        engines, metrics = self.services.engines, self.services.metrics
+        starts, ends = engines.starts, engines.ends
+        metrics.engine_starts.inc(starts - self._starts_told)
+        for reason, count in (ends - self._ends_told).items():
+            metrics.engine_ends.labels(reason).inc(count)
+        self._starts_told, self._ends_told = starts, ends
 
     def _tell_places(self) -> None:
         """Tell those who follow waiting drawings where they stand."""
