@@ -77,8 +77,7 @@ class EngineServer:
         make = self._factory()
         self._engine = make(self._config["model"], self._config["low_memory"])
         name = str(getattr(self._engine.model, "name", self._config["model"]))
-        # What cannot draw one picture is not ready. It is also the engine's thread that must use torch first: the
-        # finisher's then take one core each without taking the engine's from it.
+        # What cannot draw one picture is not ready.
         for event in self._engine.submit(DrawRequest(prompt="an apple", count=1, seed=0), partials=False):
             if isinstance(event, Failed):
                 raise NonetError(event.code, event.message, event.hint)
