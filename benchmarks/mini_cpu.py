@@ -127,7 +127,7 @@ class Phases:
 
         places: list[tuple[Any, str, str]] = [
             (batcher.Batcher, "_context", "encode"),
-            (batcher, "draw_token", "tokens"),
+            (batcher, "draw_step", "tokens"),
             (drawing_step, "sample", "sampling"),
             (painting.Painter, "finished", "codec"),
             (painting.Painter, "unfinished", "partials"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from nonet.engine.batcher import OTHERS_SHARE, Batcher
-from nonet.engine.drawing_step import draw_token
+from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Done, Event, Failed, Partial, Progress
 from nonet.engine.job import Job
 from nonet.engine.needs import settled
@@ -15,7 +15,7 @@ from tiny_model import LENGTH, SIDE, TinyModel, TinyText
 
 
 class Clock:
-    """Time that passes only when it is told to: each row of the decoder costs 1, each row of tokens painted 2."""
+    """Time that passes only when it is told to: a token of a row of the decoder costs 1, a row of tokens painted 2."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -32,8 +32,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     unfinished, finished = painting.Painter.unfinished, painting.Painter.finished
 
     def drawing(decoder, blocks, columns):  # type: ignore[no-untyped-def]
-        clock.now += sum(block.rows.count for block in blocks)
-        draw_token(decoder, blocks, columns)
+        stretches = [stretch for block in blocks for stretch in block.stretches()]
+        clock.now += sum(len(stretch.fed_X) for stretch in stretches)
+        draw_step(decoder, blocks, columns)
 
     def painting_part(self, block):  # type: ignore[no-untyped-def]
         clock.now += 2 * len(block.pictures) * (block.done // SIDE)
@@ -43,7 +44,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         clock.now += 2 * len(tokens_BT) * SIDE
         return finished(self, tokens_BT)
 
-    monkeypatch.setattr("nonet.engine.batcher.draw_token", drawing)
+    monkeypatch.setattr("nonet.engine.batcher.draw_step", drawing)
     monkeypatch.setattr(painting.Painter, "unfinished", painting_part)
     monkeypatch.setattr(painting.Painter, "finished", painting_whole)
     monkeypatch.setattr("time.perf_counter", clock.perf_counter)
@@ -161,7 +162,7 @@ def test_a_large_request_leaves_room_for_the_next(clock: Clock) -> None:
     batcher = Batcher(TinyModel(), max_rows=40)
     large = Client(batcher, clock, count=64)
     turns(batcher, [large], lambda: large.time_of(Progress) is not None)
-    assert sum(block.rows.count for block in batcher.blocks) <= 20
+    assert sum(block.row_count for block in batcher.blocks) <= 20
     small = Client(batcher, clock, count=3)
     turns(batcher, [large, small], lambda: small.time_of(Done) is not None)
     assert large.time_of(Done) is None
@@ -176,7 +177,7 @@ def test_rows_never_exceed_what_there_is_room_for(clock: Clock) -> None:
 
     def look() -> bool:
         nonlocal most
-        most = max(most, sum(block.rows.count for block in batcher.blocks))
+        most = max(most, sum(block.row_count for block in batcher.blocks))
         return False
 
     turns(batcher, clients, look)
@@ -210,7 +211,7 @@ def test_spare_caches_never_take_more_than_there_is_room_for(clock: Clock) -> No
     clients = [Client(batcher, clock, count=1 + number % 5) for number in range(8)]
 
     def look() -> bool:
-        assert sum(c.rows for c in [*batcher._spare, *(b.rows.cache for b in batcher.blocks)]) <= 20
+        assert sum(c.rows for c in [*batcher._spare, *(b.cache for b in batcher.blocks)]) <= 20
         return False
 
     turns(batcher, clients, look)

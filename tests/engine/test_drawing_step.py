@@ -5,8 +5,9 @@ import torch
 from torch import Tensor
 
 from nonet.engine.batcher import Batcher
-from nonet.engine.drawing_step import draw_token
-from nonet.engine.job import Block, Job
+from nonet.engine.block import Block
+from nonet.engine.drawing_step import draw_step
+from nonet.engine.job import Job
 from nonet.engine.needs import settled
 from nonet.engine.request import DrawRequest
 from nonet.engine.stream import DrawStream
@@ -40,7 +41,7 @@ def blocks_of(model: TinyModel, requests: list[DrawRequest]) -> list[Block]:
 def drawn_alone(model: TinyModel, request: DrawRequest) -> Tensor:
     (block,) = blocks_of(model, [request])
     while not block.finished:
-        draw_token(model.decoder, [block], CODES)
+        draw_step(model.decoder, [block], CODES)
     return block.tokens_PT
 
 
@@ -57,7 +58,7 @@ def test_pictures_are_the_same_alone_and_in_a_batch_at_mixed_positions(model: Ti
             if turn >= 5 * number and not block.finished and (turn + number) % 7
         ]
         if some:
-            draw_token(model.decoder, some, CODES)
+            draw_step(model.decoder, some, CODES)
         turn += 1
     for block, tokens_PT in zip(blocks, alone, strict=True):
         assert torch.equal(block.tokens_PT, tokens_PT)
@@ -113,14 +114,15 @@ def test_super_conditioning_with_a_memory(model: TinyModel, negative: str) -> No
 @torch.inference_mode()
 def test_without_guidance_there_is_one_row_a_picture(model: TinyModel) -> None:
     blocks = blocks_of(model, REQUESTS[:2])
-    assert [block.rows.count for block in blocks] == [6, 5]
-    assert [block.rows.cache.rows for block in blocks] == [6, 5]
+    assert [block.row_count for block in blocks] == [6, 5]
+    assert [block.cache.rows for block in blocks] == [6, 5]
 
 
 @torch.inference_mode()
 def test_pictures_of_a_request_share_the_keys_of_its_prompt(model: TinyModel) -> None:
     (block,) = blocks_of(model, REQUESTS[:1])
-    for context in block.rows.contexts:
+    (stretch,) = block.stretches()
+    for context in stretch.rows.contexts:
         assert context.rows == 3
         assert all(k.shape[0] == v.shape[0] == 1 for k, v in context.kv)
 
@@ -137,8 +139,8 @@ def test_a_step_that_fails_can_be_tried_again(model: TinyModel, monkeypatch: pyt
 
             patched.setattr(model.decoder.lm_head, "forward", broken)
             with pytest.raises(RuntimeError, match="not now"):
-                draw_token(model.decoder, [block], CODES)
-        draw_token(model.decoder, [block], CODES)
+                draw_step(model.decoder, [block], CODES)
+        draw_step(model.decoder, [block], CODES)
     assert torch.equal(block.tokens_PT, wanted)
 
 
@@ -146,9 +148,9 @@ def test_a_step_that_fails_can_be_tried_again(model: TinyModel, monkeypatch: pyt
 def test_a_cache_that_was_used_before_changes_nothing(model: TinyModel) -> None:
     wanted = drawn_alone(model, REQUESTS[0])
     (block,) = blocks_of(model, REQUESTS[:1])
-    block.rows.cache.kv.fill_(float("nan"))
+    block.cache.kv.fill_(float("nan"))
     while not block.finished:
-        draw_token(model.decoder, [block], CODES)
+        draw_step(model.decoder, [block], CODES)
     assert torch.equal(block.tokens_PT, wanted)
     assert bool(block.healthy_P.all())
 
@@ -156,7 +158,7 @@ def test_a_cache_that_was_used_before_changes_nothing(model: TinyModel) -> None:
 @torch.inference_mode()
 def test_numbers_that_are_not_finite_are_noticed_in_the_picture_that_has_them(model: TinyModel) -> None:
     (block,) = blocks_of(model, REQUESTS[:1])
-    draw_token(model.decoder, [block], CODES)
-    block.rows.cache.kv[0, 1, 1, :, 0] = float("inf")
-    draw_token(model.decoder, [block], CODES)
+    draw_step(model.decoder, [block], CODES)
+    block.cache.kv[0, 1, 1, :, 0] = float("inf")
+    draw_step(model.decoder, [block], CODES)
     assert block.healthy_P.tolist() == [True, False, True]

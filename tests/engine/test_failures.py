@@ -10,7 +10,7 @@ from torch import Tensor
 
 from drawn_events import check_order, pictures
 from nonet.engine import DrawRequest, Engine, Failed
-from nonet.engine.drawing_step import draw_token
+from nonet.engine.drawing_step import draw_step
 from nonet.errors import NonetError
 from tiny_model import TinyModel, TinyText
 
@@ -58,9 +58,9 @@ def test_an_error_in_a_shared_step_fails_only_those_who_cause_it(monkeypatch: py
     def failing(decoder: Any, blocks: Any, columns: int) -> None:
         if any(block.job.request.prompt == "broken" and block.done == 9 for block in blocks):
             raise RuntimeError("a kernel broke")
-        draw_token(decoder, blocks, columns)
+        draw_step(decoder, blocks, columns)
 
-    monkeypatch.setattr("nonet.engine.batcher.draw_token", failing)
+    monkeypatch.setattr("nonet.engine.batcher.draw_step", failing)
     with Engine(TinyModel()) as engine:
         alone = pictures(list(engine.submit(CAT)))
         streams = [

@@ -5,10 +5,11 @@ import torch
 from torch import Tensor
 
 from nonet.engine.batcher import Batcher
-from nonet.engine.drawing_step import draw_token
+from nonet.engine.block import Block
+from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Done, Drawn
 from nonet.engine.fixed_step import SPARE, FixedSteps
-from nonet.engine.job import Block, Job
+from nonet.engine.job import Job
 from nonet.engine.needs import settled
 from nonet.engine.request import DrawRequest
 from nonet.engine.stream import DrawStream
@@ -57,7 +58,7 @@ def test_it_draws_what_the_plain_step_draws(model: TinyModel, request_: DrawRequ
     plain, fixed = (block_of(model, request_, fixed=way) for way in (False, True))
     assert fixed.fixed is not None
     while not plain.finished:
-        draw_token(model.decoder, [plain], CODES)
+        draw_step(model.decoder, [plain], CODES)
         fixed.fixed.draw(fixed)
     assert fixed.done == LENGTH
     assert torch.equal(fixed.tokens_PT, plain.tokens_PT)
@@ -69,11 +70,11 @@ def test_plain_and_fixed_steps_may_take_turns(model: TinyModel) -> None:
     plain, fixed = (block_of(model, REQUESTS[0], fixed=way) for way in (False, True))
     assert fixed.fixed is not None
     while not plain.finished:
-        draw_token(model.decoder, [plain], CODES)
+        draw_step(model.decoder, [plain], CODES)
         if plain.done // 5 % 2:
             fixed.fixed.draw(fixed)
         else:
-            draw_token(model.decoder, [fixed], CODES)
+            draw_step(model.decoder, [fixed], CODES)
     assert torch.equal(fixed.tokens_PT, plain.tokens_PT)
 
 
@@ -118,7 +119,7 @@ def test_numbers_that_are_not_finite_are_noticed(model: TinyModel) -> None:
     block = block_of(model, REQUESTS[0], fixed=True)
     assert block.fixed is not None
     block.fixed.draw(block)
-    block.rows.cache.kv[0, 1, 1, :, 0] = float("inf")
+    block.cache.kv[0, 1, 1, :, 0] = float("inf")
     block.fixed.draw(block)
     assert block.healthy_P.tolist() == [True, False, True]
 
@@ -145,7 +146,7 @@ def test_on_a_gpu_it_is_played_back_as_a_graph(model: TinyModel) -> None:
                 if block.fixed is not None:
                     block.fixed.draw(block)
                 else:
-                    draw_token(on_gpu.decoder, [block], CODES)
+                    draw_step(on_gpu.decoder, [block], CODES)
             tokens.append(block.tokens_PT.cpu())
     assert block.fixed is not None
     assert block.fixed._graph is not None

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from nonet.engine.batcher import Batcher
-from nonet.engine.job import Block, Job
+from nonet.engine.block import Block
+from nonet.engine.job import Job
 from nonet.engine.needs import settled
 from nonet.engine.painting import GRAY, Painter
 from nonet.engine.request import DrawRequest
@@ -29,7 +30,7 @@ def block_of(model: TinyModel, request: DrawRequest, done: int) -> Block:
     batcher._start_blocks()
     block = batcher.blocks[0]
     block.tokens_PT.copy_(tokens(len(block.pictures)))
-    block.done = done
+    block.drawn = [done] * len(block.pictures)
     return block
 
 
@@ -90,7 +91,7 @@ def test_how_long_it_will_take_is_learnt(model: TinyModel, monkeypatch: pytest.M
     times = iter([10.0, 13.0])
     monkeypatch.setattr("time.perf_counter", lambda: next(times))
     painter.unfinished(block)
-    block.done = 48
+    block.drawn = [48, 48]
     # Three seconds for two rows of two pictures, so nine for six rows.
     assert painter.seconds(block) == pytest.approx(9.0)
 

@@ -50,7 +50,7 @@ def picture(rows: int, seed: int) -> Tensor:
 def stepped(decoder: ImageDecoder, tokens_BT: Tensor, texts: list[tuple[int, Tensor]]) -> Tensor:
     """States (B, T, D) of rows drawn by themselves; `texts` says how many rows see which context."""
     contexts = [Context(rows, decoder.cross_keys_values(text)) for rows, text in texts]
-    rows = Rows(decoder.new_cache(tokens_BT.shape[0]), contexts)
+    rows = Rows(decoder.new_cache(tokens_BT.shape[0]).kv, contexts)
     states = []
     for position in range(tokens_BT.shape[1]):
         rows.position = position
@@ -106,8 +106,8 @@ def test_rows_at_different_positions_share_a_step(decoder: ImageDecoder) -> None
     )
     kv = [packed.cross_keys_values(text) for text in texts]
     rows = (
-        Rows(packed.new_cache(4), [Context(2, kv[0]), Context(2, kv[1])]),
-        Rows(packed.new_cache(3), [Context(3, kv[2])]),
+        Rows(packed.new_cache(4).kv, [Context(2, kv[0]), Context(2, kv[1])]),
+        Rows(packed.new_cache(3).kv, [Context(3, kv[2])]),
     )
     late = 5
     for position in range(LENGTH + late):
@@ -136,6 +136,37 @@ def test_a_row_does_not_depend_on_how_many_there_are(decoder: ImageDecoder) -> N
     many = stepped(packed, tokens_BT, [(11, text)])
     for row in (0, 3, 10):
         assert torch.equal(stepped(packed, tokens_BT[row : row + 1], [(1, text)])[0], many[row])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("widths", [[LENGTH], [1, 15], [4, 1, 6, 5]])
+def test_tokens_fed_together_give_what_they_give_one_after_another(
+    decoder: ImageDecoder, widths: list[int]
+) -> None:
+    packed = copy.deepcopy(decoder)
+    packed.pack()
+    first, second = picture(4, 5), picture(3, 6)
+    kv = [packed.cross_keys_values(context(seen, seed)) for seen, seed in ((7, 1), (2, 2), (4, 3))]
+    texts = [(2, context(7, 1)), (2, context(2, 2))]
+    wanted = stepped(packed, first, texts), stepped(packed, second, [(3, context(4, 3))])
+    alone = Rows(packed.new_cache(4).kv, [Context(2, kv[0]), Context(2, kv[1])])
+    rows = Rows(packed.new_cache(4).kv, [Context(2, kv[0]), Context(2, kv[1])])
+    others = Rows(packed.new_cache(3).kv, [Context(3, kv[2])])
+    # What was fed before a wrong guess was noticed is fed again, and forgotten.
+    for r in (alone, rows, others):
+        r.kv.fill_(7.0)
+    start = 0
+    for width in widths:
+        for r in (alone, rows, others):
+            r.position, r.width = start, width
+        fed = [tokens[:, start : start + width].flatten() for tokens in (first, second)]
+        states = torch.split(step_states(packed, torch.cat(fed), [rows, others]), [4 * width, 3 * width])
+        for got, want in zip(states, wanted, strict=True):
+            want_BWD = want[:, start : start + width]
+            assert (got.view(want_BWD.shape) - want_BWD).abs().max() < 1e-5
+        # To the last bit the same as without the others.
+        assert torch.equal(step_states(packed, fed[0], [alone]), states[0])
+        start += width
 
 
 @torch.inference_mode()

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nonet.engine.drawing_step import draw_token
+from nonet.engine.block import Block, never_single
+from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Partial, Progress, Started
 from nonet.engine.fixed_step import FixedSteps
 from nonet.engine.hands import Hands
-from nonet.engine.job import Block, Job, never_single
+from nonet.engine.job import Job
 from nonet.engine.needs import DrawingModel
 from nonet.engine.painting import Painter
 from nonet.errors import NonetError
@@ -220,7 +221,7 @@ class Batcher:
             if cache.rows == rows:
                 return self._spare.pop(index)
         # Spare ones of other sizes must not take more memory than the rows there may be.
-        used = rows + sum(block.rows.cache.rows for block in self.blocks)
+        used = rows + sum(block.cache.rows for block in self.blocks)
         while self._spare and used + sum(cache.rows for cache in self._spare) > self.max_rows:
             del self._spare[0]
         return self.model.decoder.new_cache(rows)
@@ -233,12 +234,12 @@ class Batcher:
             if len(blocks) == 1 and blocks[0].fixed is not None:
                 blocks[0].fixed.draw(blocks[0])
             else:
-                draw_token(model.decoder, blocks, model.codebook_size)
+                draw_step(model.decoder, blocks, model.codebook_size)
         except Exception:
             # Whose fault was it? Each request by itself; a step that failed has changed nothing.
             for job in dict.fromkeys(block.job for block in blocks):
                 with _Guard([job]):
-                    draw_token(model.decoder, [b for b in blocks if b.job is job], model.codebook_size)
+                    draw_step(model.decoder, [b for b in blocks if b.job is job], model.codebook_size)
         for block in blocks:
             if block.done % self.painter.side == 0 and block.job.left:
                 self._row_done(block)
@@ -250,6 +251,7 @@ class Batcher:
                 "model_failed", "The model gave numbers that are not finite.", "Its weights may be damaged."
             )
             return
+        block.row_done()
         length = self.model.image_length
         for picture in block.pictures:
             job.stream.send(Progress(picture, block.done, length))
@@ -263,12 +265,12 @@ class Batcher:
 
     def _let_go(self, block: Block) -> None:
         self.blocks.remove(block)
-        block.job.rows -= block.rows.count
+        block.job.rows -= block.row_count
         if block.fixed is not None:
             if self._fixed is not None and not self._low_memory:
                 self._fixed.give_back(block.fixed)
         elif not self._low_memory:
-            self._spare.append(block.rows.cache)
+            self._spare.append(block.cache)
 
     # Pixels
 

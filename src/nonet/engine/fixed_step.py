@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nonet.engine.job import Block
+from nonet.engine.block import Block
 from nonet.engine.needs import DrawingModel
 from nonet.engine.sampling import Sampling, sample
 from nonet.model.cache import KVCache
@@ -54,9 +54,10 @@ class FixedStep:
         self.tokens_PT = torch.zeros(pictures, length, dtype=torch.int64, device=device)
         self.healthy_P = torch.ones(pictures, dtype=torch.bool, device=device)
         self._fed_R = torch.zeros(rows, dtype=torch.int64, device=device)
+        self._at = -1
         self._position_1 = torch.zeros(1, dtype=torch.int64, device=device)
         self._places_T = torch.arange(length, device=device)
-        self._keys_TP = torch.zeros(length, pictures, dtype=torch.int64, device=device)
+        self._keys_PT = torch.zeros(pictures, length, dtype=torch.int64, device=device)
         self._guidance = torch.ones((), device=device)
         heads = decoder.heads
         size = (config.decoder_layers, groups, heads, config.max_text_length, config.d_model // heads)
@@ -77,7 +78,8 @@ class FixedStep:
                 self._v[layer, group, :, :count] = v[0]
         # What lies at positions to come is multiplied by 0, which numbers that are not finite would not bear.
         self.cache.kv.zero_()
-        self._keys_TP.copy_(block.keys_TP)
+        self._keys_PT.copy_(block.keys_PT)
+        self._at = -1
         self._guidance.fill_(job.request.guidance or 0.0)
         self.healthy_P.fill_(True)
         self.tokens_PT.zero_()
@@ -87,16 +89,17 @@ class FixedStep:
     def draw(self, block: Block) -> None:
         """Draw the next token of its block. Also after tokens that were drawn by the plain step."""
         self._position_1.fill_(block.done)
-        if block.fed_R is not self._fed_R:
-            self._fed_R.copy_(block.fed_R)
+        if self._at != block.done:
+            (stretch,) = block.stretches()
+            self._fed_R.copy_(stretch.fed_X)
         if self._graph is None and not self._plain:
             self._record()
         if self._graph is not None:
             self._graph.replay()
         else:
             self._step()
-        block.fed_R = self._fed_R
-        block.done += 1
+        block.drawn = [drawn + 1 for drawn in block.drawn]
+        self._at = block.done
 
     def _record(self) -> None:
         """Record the step as a graph; where that cannot be done, it is done plainly from now on."""
@@ -131,7 +134,7 @@ class FixedStep:
             states_PD = states_RD[pictures:] + (self._guidance * difference_PD).to(states_RD.dtype)
         logits_PV = decoder.lm_head(states_PD)[:, : self.codes].float()
         self.healthy_P.logical_and_(logits_PV.sum(1).isfinite())
-        chosen_P = sample(logits_PV, self._keys_TP.index_select(0, at_1)[0], sampling)
+        chosen_P = sample(logits_PV, self._keys_PT.index_select(1, at_1)[:, 0], sampling)
         self.tokens_PT.index_copy_(1, at_1, chosen_P[:, None])
         self._fed_R.copy_(chosen_P.repeat(2) if guided else chosen_P)
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nonet.engine.block import Block, never_single
 from nonet.engine.hands import Hands
-from nonet.engine.job import Block, never_single
 from nonet.engine.needs import DrawingModel
 from nonet.model.vqgan import VQGAN
 

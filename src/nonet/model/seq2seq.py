@@ -241,7 +241,7 @@ class ImageDecoder(nn.Module):
             (B, image_vocab_size + 1).
         """
         bias = None if cross_mask is None else attention_bias(cross_mask, cache.kv.dtype)
-        rows = Rows(cache, [Context(tokens_B.shape[0], cross_kv, bias)], position)
+        rows = Rows(cache.kv, [Context(tokens_B.shape[0], cross_kv, bias)], position)
         states_BD = step_states(self, tokens_B, [rows], hint_BD)
         logits: Tensor = self.lm_head(states_BD)
         return logits if held_BS is None else self.copy(logits, states_BD, held_BS)

@@ -1,8 +1,8 @@
-"""One step of drawing: a token for every row, whether or not the rows belong together.
+"""One step of drawing: one or some tokens for every row, whether or not the rows belong together.
 
 Rows that stand at one position and share a cache are a `Rows`. The projections, where nearly all
-arithmetic is, run over all rows of all of them at once; only attention goes `Rows` by `Rows`, over just
-the positions that those rows have, so nothing is padded or masked.
+arithmetic is, run over all tokens of all of them at once; only attention goes `Rows` by `Rows`, over just
+the positions that those rows have, so nothing is padded.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from nonet.model.cache import KVCache
 
 if TYPE_CHECKING:
     from nonet.model.seq2seq import ImageDecoder
@@ -39,19 +37,21 @@ class Context:
     bias: Tensor | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Rows:
     """Rows that stand together.
 
     Attributes:
-        cache: their own; its rows from 0 on are read and written.
+        kv: of a `KVCache`, all its rows or some; as many as there are rows here are read and written.
         contexts: the rows of these are the rows, in this order.
-        position: where the token that is fed stands, from 0.
+        position: where the first token that is fed stands, from 0.
+        width: how many successive tokens each row is fed.
     """
 
-    cache: KVCache
+    kv: Tensor
     contexts: Sequence[Context]
     position: int = 0
+    width: int = 1
 
     @property
     def count(self) -> int:
@@ -62,40 +62,42 @@ class Rows:
 def step_states(
     decoder: ImageDecoder, tokens_B: Tensor, together: Sequence[Rows], hint_BD: Tensor | None = None
 ) -> Tensor:
-    """Feed one token a row; to be called without gradients.
+    """Feed each row its tokens; to be called without gradients.
 
     With a packed decoder (`ImageDecoder.pack`) a row's result is the same to the last bit, whatever the
-    other rows are.
+    other rows are. Fed with others of its row a token may be rounded in another way than alone.
 
     Args:
-        tokens_B: int64 (B,), for the rows of `together` one after another; at position 0 the start token.
-        hint_BD: the hint at each row's position.
+        tokens_B: int64 (B,), for the rows of `together` one after another, a row's tokens side by side; at
+            position 0 the start token.
+        hint_BD: the hint at each token's position.
 
     Returns:
         (B, d_model), the states that `lm_head` turns into logits.
     """
     positions = decoder.embed_positions.weight
     x = F.embedding(tokens_B, decoder.embed_tokens.weight)
-    x = x + _joined([positions[rows.position].expand(rows.count, -1) for rows in together])
+    x = x + _joined([_places(positions, rows) for rows in together])
     if hint_BD is not None:
         x = x + hint_BD
     x = decoder.layernorm_embedding(x)
     B, D = x.shape
     heads = decoder.heads
-    spans = _spans([rows.count for rows in together])
-    context_spans = _spans([context.rows for rows in together for context in rows.contexts])
-    contexts = [context for rows in together for context in rows.contexts]
+    spans = _spans([rows.count * rows.width for rows in together])
+    context_spans = _spans([context.rows * rows.width for rows in together for context in rows.contexts])
+    contexts = [(context, rows.width) for rows in together for context in rows.contexts]
+    biases = [_not_ahead(rows, x) for rows in together]
     for number, layer in enumerate(decoder.decoder_layers()):
         qkv = layer.self_attn.qkv(layer.self_attn_pre(x)).view(B, 3, heads, D // heads)
         seen = [
-            _attend_past(qkv[span], rows.cache.kv[number], rows.position)
-            for rows, span in zip(together, spans, strict=True)
+            _attend_past(qkv[span], rows.kv[number], rows, bias)
+            for rows, span, bias in zip(together, spans, biases, strict=True)
         ]
         x = x + layer.self_attn_post(layer.self_attn.out(_joined(seen)))
         q = layer.cross_attn.q(layer.cross_attn_pre(x)).view(B, heads, D // heads)
         seen = [
-            _attend_context(q[span], *context.kv[number], context.bias)
-            for context, span in zip(contexts, context_spans, strict=True)
+            _attend_context(q[span], width, *context.kv[number], context.bias)
+            for (context, width), span in zip(contexts, context_spans, strict=True)
         ]
         x = x + layer.cross_attn_post(layer.cross_attn.out(_joined(seen)))
         x = x + layer.glu(x)
@@ -127,22 +129,41 @@ def _joined(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def _attend_past(qkv_B3HE: Tensor, kv_B2HTE: Tensor, position: int) -> Tensor:
-    """Write keys and values at `position`, and attend to all up to it: (B, D)."""
-    B = qkv_B3HE.shape[0]
-    kv_B2HTE[:B, :, :, position] = qkv_B3HE[:, 1:]
-    k, v = kv_B2HTE[:B, :, :, : position + 1].unbind(1)
-    return F.scaled_dot_product_attention(qkv_B3HE[:, 0].unsqueeze(2), k, v).flatten(1)
+def _places(positions_TD: Tensor, rows: Rows) -> Tensor:
+    """The embedded positions of all tokens of some rows."""
+    fed_WD = positions_TD[rows.position : rows.position + rows.width]
+    return fed_WD.expand(rows.count, -1, -1).reshape(-1, fed_WD.shape[1])
 
 
-def _attend_context(q_BHE: Tensor, k_GHSE: Tensor, v_GHSE: Tensor, bias: Tensor | None) -> Tensor:
-    """Attend to one context, or G equal parts of the rows to G contexts: (B, D)."""
-    B, G = q_BHE.shape[0], k_GHSE.shape[0]
+def _not_ahead(rows: Rows, like: Tensor) -> Tensor | None:
+    """The bias (W, T) that keeps each of some tokens from seeing those after it; one alone sees all there are."""
+    if rows.width == 1:
+        return None
+    bias_WT = torch.full((rows.width, rows.position + rows.width), float("-inf"), dtype=like.dtype)
+    return bias_WT.triu_(rows.position + 1).to(like.device)
+
+
+def _attend_past(qkv_X3HE: Tensor, kv_R2HTE: Tensor, rows: Rows, bias_WT: Tensor | None) -> Tensor:
+    """Write keys and values from `position` on, and let each token attend to all up to itself: (X, D)."""
+    qkv_BW3HE = qkv_X3HE.view(-1, rows.width, *qkv_X3HE.shape[1:])
+    end = rows.position + rows.width
+    kv_B2HTE = kv_R2HTE[: qkv_BW3HE.shape[0]]
+    kv_B2HTE[:, :, :, rows.position : end] = qkv_BW3HE[:, :, 1:].permute(0, 2, 3, 1, 4)
+    k, v = kv_B2HTE[:, :, :, :end].unbind(1)
+    q_BHWE = qkv_BW3HE[:, :, 0].transpose(1, 2)
+    seen_BHWE = F.scaled_dot_product_attention(q_BHWE, k, v, attn_mask=bias_WT)
+    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1)
+
+
+def _attend_context(q_XHE: Tensor, width: int, k_GHSE: Tensor, v_GHSE: Tensor, bias: Tensor | None) -> Tensor:
+    """Attend to one context, or G equal parts of the rows to G contexts: (X, D)."""
+    G = k_GHSE.shape[0]
     if G == 1:
-        # A query at a time, keys repeated by a stride of 0. Were all queries multiplied at once, a row's
+        # A row at a time, keys repeated by a stride of 0. Were all rows multiplied at once, a row's
         # rounding would depend on how many rows there are.
-        k, v = (t.expand(B, -1, -1, -1) for t in (k_GHSE, v_GHSE))
-        return F.scaled_dot_product_attention(q_BHE.unsqueeze(2), k, v, attn_mask=bias).flatten(1)
-    q = q_BHE.view(G, B // G, *q_BHE.shape[1:]).transpose(1, 2)
-    seen = F.scaled_dot_product_attention(q, k_GHSE, v_GHSE, attn_mask=bias)
-    return seen.transpose(1, 2).reshape(B, -1)
+        q_BHWE = q_XHE.view(-1, width, *q_XHE.shape[1:]).transpose(1, 2)
+        k, v = (t.expand(q_BHWE.shape[0], -1, -1, -1) for t in (k_GHSE, v_GHSE))
+    else:
+        q_BHWE, k, v = q_XHE.view(G, -1, *q_XHE.shape[1:]).transpose(1, 2), k_GHSE, v_GHSE
+    seen_BHWE = F.scaled_dot_product_attention(q_BHWE, k, v, attn_mask=bias)
+    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1)
