@@ -200,10 +200,10 @@ def test_caches_are_used_again_and_given_back(clock: Clock, monkeypatch: pytest.
         turns(batcher, [Client(batcher, clock), Client(batcher, clock)])
     # Two at a time; after a crowd one is kept.
     assert made == [18] * 4
-    assert [cache.rows for cache in batcher._spare] == [18]
+    assert [cache.rows for cache in batcher.opener.spare] == [18]
     frugal = Batcher(model, max_rows=288, low_memory=True)
     turns(frugal, [Client(frugal, clock)])
-    assert frugal._spare == []
+    assert frugal.opener.spare == []
 
 
 def test_spare_caches_never_take_more_than_there_is_room_for(clock: Clock) -> None:
@@ -211,7 +211,7 @@ def test_spare_caches_never_take_more_than_there_is_room_for(clock: Clock) -> No
     clients = [Client(batcher, clock, count=1 + number % 5) for number in range(8)]
 
     def look() -> bool:
-        assert sum(c.rows for c in [*batcher._spare, *(b.cache for b in batcher.blocks)]) <= 20
+        assert sum(c.rows for c in [*batcher.opener.spare, *(b.cache for b in batcher.blocks)]) <= 20
         return False
 
     turns(batcher, clients, look)
@@ -246,3 +246,33 @@ def test_a_request_can_be_cancelled_at_any_token(clock: Clock, token: int) -> No
     assert isinstance(other.events[-1][1], Done)
     assert not batcher.blocks
     assert not batcher.unpainted
+
+
+def test_what_does_not_fit_into_a_step_is_drawn_one_request_after_another(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nonet.engine.batcher.STEP_TOKENS", 20)
+    batcher = Batcher(TinyModel(), max_rows=288)
+    clients = [Client(batcher, clock, count=9, seed=seed) for seed in range(4)]
+    turns(batcher, clients)
+    ends = [client.time_of(Done) for client in clients]
+    shown = [client.time_of(Partial) for client in clients]
+    assert None not in ends
+    assert ends == sorted(ends, key=lambda end: end or 0.0)
+    # All were shown something before most of the work was done, and the first did not wait for the last.
+    assert max(time or 0.0 for time in shown) < 0.5 * (ends[-1] or 0.0)
+    assert (ends[0] or 0.0) < 0.6 * (ends[-1] or 0.0)
+
+
+def test_a_small_request_does_not_wait_for_all_of_a_large_one(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nonet.engine.batcher.STEP_TOKENS", 20)
+    batcher = Batcher(TinyModel(), max_rows=288)
+    large = Client(batcher, clock, count=64)
+    turns(batcher, [large], until=lambda: large.time_of(Partial) is not None)
+    small = Client(batcher, clock, count=1)
+    turns(batcher, [large, small])
+    done = small.time_of(Done)
+    assert done is not None
+    assert small.began + done < 0.4 * (large.began + (large.time_of(Done) or 0.0))

@@ -102,16 +102,16 @@ def test_requests_that_come_and_go_are_drawn_as_without(model: TinyModel) -> Non
 def test_a_step_is_used_again_and_few_are_kept(model: TinyModel) -> None:
     batcher = Batcher(model, max_rows=288, fixed=True)
     first = drawn(batcher, [added(batcher, REQUESTS[0])])[0]
-    assert batcher._fixed is not None
-    (step,) = batcher._fixed._spare
+    assert batcher.opener.fixed is not None
+    (step,) = batcher.opener.fixed._spare
     # Whatever is left over in it, numbers that are not finite as well, does no harm.
     step.cache.kv.fill_(float("nan"))
     again = drawn(batcher, [added(batcher, REQUESTS[0])])[0]
-    assert batcher._fixed._spare == [step]
+    assert batcher.opener.fixed._spare == [step]
     assert all((a.pixels == b.pixels).all() for a, b in zip(first, again, strict=True))
     for request in REQUESTS:
         drawn(batcher, [added(batcher, request)])
-    assert len(batcher._fixed._spare) == SPARE
+    assert len(batcher.opener.fixed._spare) == SPARE
 
 
 @torch.inference_mode()
@@ -126,11 +126,11 @@ def test_numbers_that_are_not_finite_are_noticed(model: TinyModel) -> None:
 
 def test_models_with_a_memory_draw_by_the_plain_step() -> None:
     assert not FixedSteps.serve(TinyModel(with_memory=True).decoder)
-    assert Batcher(TinyModel(with_memory=True), max_rows=18, fixed=True)._fixed is None
+    assert Batcher(TinyModel(with_memory=True), max_rows=18, fixed=True).opener.fixed is None
 
 
 def test_on_a_processor_nothing_is_fixed(model: TinyModel) -> None:
-    assert Batcher(model, max_rows=18)._fixed is None
+    assert Batcher(model, max_rows=18).opener.fixed is None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

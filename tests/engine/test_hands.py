@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from nonet.engine.hands import Hands
+from nonet.engine.hands import Hands, wait_for_any
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -46,3 +46,26 @@ def test_an_error_reaches_who_asked() -> None:
 )
 def test_shares(count: int, things: range, shares: list[range]) -> None:
     assert Hands(count).shares(things) == shares
+
+
+def test_work_is_handed_out_and_waited_for() -> None:
+    hands = Hands(2)
+    go = threading.Event()
+    pending = hands.start(lambda item: (go.wait(20), item * item), [2, 3])
+    assert not pending.done
+    wait_for_any([pending], 0.01)
+    # Who needs something at once does it without the hands that are busy.
+    here = threading.current_thread().name
+    assert hands.each(lambda _: threading.current_thread().name, [1, 2]) == [here, here]
+    go.set()
+    assert pending.results() == [(True, 4), (True, 9)]
+    assert pending.done
+    assert here not in hands.each(lambda _: threading.current_thread().name, [1, 2])
+    hands.close()
+
+
+def test_one_hand_has_done_it_when_it_is_handed_out() -> None:
+    pending = Hands().start(lambda item: 1 // item, [1, 0])
+    assert pending.done
+    with pytest.raises(ZeroDivisionError):
+        pending.results()

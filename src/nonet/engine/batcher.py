@@ -6,17 +6,19 @@ A turn draws one token for the pictures whose turn it is, and then perhaps some 
 - A request that has shown nothing yet goes first, so that its first partial pictures come nearly as fast as
   on an idle engine. The others get a share of the time meanwhile (`OTHERS_SHARE`).
 - The first partial pictures are painted at once, later ones while they take little of the time
-  (`PARTIALS_SHARE`), and finished pictures a few at a time between the tokens of the others.
+  (`PARTIALS_SHARE`), and finished pictures a few at a time beside the tokens of the others.
 
-Everything here runs in one thread.
+What is here runs in one thread. What pictures remember is planned, and finished ones are painted, by hands (`Hands`).
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,14 +27,13 @@ from torch import Tensor
 from nonet.engine.block import Block, never_single
 from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Partial, Progress, Started
-from nonet.engine.fixed_step import FixedSteps
-from nonet.engine.hands import Hands
+from nonet.engine.hands import Hands, Pending, wait_for_any
 from nonet.engine.job import Job
 from nonet.engine.needs import DrawingModel
+from nonet.engine.opening import Opener, Opening
 from nonet.engine.painting import Painter
+from nonet.engine.reading import Reader
 from nonet.errors import NonetError
-from nonet.model.cache import KVCache
-from nonet.model.stepping import CrossKV
 
 if TYPE_CHECKING:
     from nonet.engine.events import Pixels
@@ -43,13 +44,22 @@ PARTIALS_SHARE = 0.12
 """Time for partial pictures, but for each request's first ones, for each second of tokens."""
 FIRST_ROWS = 3 / 16
 """The part of a picture that is drawn when it is first shown."""
+STEP_TOKENS = 320
+"""Tokens of rows in one step on a processor: more are not faster each, and who comes meanwhile would wait longer."""
+MOMENT = 0.01
+"""Seconds to wait for the hands before looking again who has come or gone."""
 LAST_ROWS = 0.85
 """From this part on, waiting for the whole picture is better than another partial one."""
-NEGATIVES_KEPT = 16
-
-Read = tuple[CrossKV, list[str]]
-
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Painting:
+    """Finished pictures of a request that are being painted."""
+
+    job: Job
+    pictures: list[int]
+    done: Pending[list[tuple[Pixels, float | None]]]
 
 
 class Batcher:
@@ -83,13 +93,18 @@ class Batcher:
         self.blocks: list[Block] = []
         self.unpainted: deque[tuple[Job, int, Tensor]] = deque()
         self.first_tokens = max(1, round(self.painter.side * FIRST_ROWS)) * self.painter.side
-        self._low_memory = low_memory
         self._on_cuda = model.decoder.lm_head.weight.is_cuda
-        wanted = self._on_cuda if fixed is None else fixed
-        self._fixed = FixedSteps(model) if wanted and FixedSteps.serve(model.decoder) else None
-        self._spare: list[KVCache] = []
-        self._negatives: OrderedDict[str, Read] = OrderedDict()
-        self._empty_TD: Tensor | None = None
+        self._step_tokens = math.inf if self._on_cuda else STEP_TOKENS
+        self._reader = Reader(model)
+        self.opener = Opener(
+            model,
+            max_rows=max_rows,
+            keep=not low_memory,
+            fixed=self._on_cuda if fixed is None else fixed,
+            hands=self.hands,
+        )
+        self._openings: list[Opening] = []
+        self._painting: Painting | None = None
         self._credit = 0.0
         self._token_seconds = 0.0
         self._partial_seconds = 0.0
@@ -111,17 +126,23 @@ class Batcher:
         self._sweep()
         self._prepare_one()
         self._start_blocks()
+        self._take_painted()
         self._show_first()
         fresh = [b for b in self.blocks if b.job.fresh and b.done < self.first_tokens]
         others = len(fresh) < len(self.blocks) or bool(self.unpainted)
         if fresh and others and self._credit <= 0:
-            self._credit += OTHERS_SHARE * self._timed(lambda: self._draw_tokens(fresh))
+            self._credit += OTHERS_SHARE * self._timed(lambda: self._draw_tokens(self._foremost(fresh)))
         else:
             spent = self._timed(lambda: self._everything(hurried=bool(fresh)))
             self._credit = self._credit - spent if fresh else 0.0
+        self._take_painted()
         self._sweep()
         if self.idle:
             self._rest()
+        elif not self.blocks:
+            # Nothing to draw before the hands are done; but who comes meanwhile is to be heard.
+            painting = [] if self._painting is None else [self._painting.done]
+            wait_for_any([*painting, *(opening.plans for opening in self._openings)], MOMENT)
 
     def end(self, code: str, message: str) -> None:
         """Fail all requests."""
@@ -132,7 +153,8 @@ class Batcher:
 
     def _everything(self, *, hurried: bool) -> None:
         if self.blocks:
-            self._token_seconds += self._timed(lambda: self._draw_tokens(list(self.blocks)))
+            some = self._foremost(self.blocks)
+            self._token_seconds += self._timed(lambda: self._draw_tokens(some))
         if self.unpainted:
             self._paint_finished()
         elif self.blocks and not hurried:
@@ -146,30 +168,7 @@ class Batcher:
         if job is None:
             return
         with _Guard([job]):
-            context, notes = self._context("prompt", job.request.prompt)
-            if job.guided:
-                job.unconditional, more = self._negative(job.request.negative_prompt)
-                notes = [*notes, *more]
-            job.conditional = context
-            job.stream.send(Started(job.request, notes))
-
-    def _context(self, name: str, prompt: str) -> Read:
-        """Keys and values of a prompt, and what is to be said about reading it."""
-        # Each prompt by itself, without its padding: then nothing of it depends on what else is drawn.
-        text = self.model.encode_text([prompt])
-        decoder = self.model.decoder
-        states_BSD = text.states_BSD[:, text.mask_BS[0].bool()].to(decoder.lm_head.weight)
-        cut = text.cut[0]
-        notes = [f"The {name} is too long: its last {cut} tokens were not read."] if cut else []
-        return decoder.cross_keys_values(states_BSD), notes
-
-    def _negative(self, prompt: str) -> Read:
-        if prompt not in self._negatives:
-            self._negatives[prompt] = self._context("negative prompt", prompt)
-            if len(self._negatives) > NEGATIVES_KEPT:
-                self._negatives.popitem(last=False)
-        self._negatives.move_to_end(prompt)
-        return self._negatives[prompt]
+            job.stream.send(Started(job.request, self._reader.read(job)))
 
     def _start_blocks(self) -> None:
         for job in list(self.jobs):
@@ -179,54 +178,25 @@ class Batcher:
                 rows = len(pictures) * (2 if job.guided else 1)
                 if not rows or rows > free:
                     break
-                with _Guard([job]):
-                    block = self._block(job, pictures, rows)
-                    job.started = pictures.stop
-                    job.rows += rows
-                    self.blocks.append(block)
-
-    def _block(self, job: Job, pictures: range, rows: int) -> Block:
-        if self._fixed is None:
-            memory_PST = self._remembered(job, pictures)
-            return Block(job, pictures, self.model, self._cache(rows), self._empty_hint(), memory_PST)
-        step = self._fixed.take(len(pictures), guided=job.guided, sampling=job.sampling)
-        block = Block(job, pictures, self.model, step.cache)
-        step.begin(block)
-        return block
-
-    def _remembered(self, job: Job, pictures: range) -> Tensor | None:
-        """What these pictures remember; without a memory nothing."""
-        if self.model.memory is None:
-            return None
-        shares = self.hands.shares(pictures)
-        plans = self.hands.each(lambda share: self.model.plan(job.request, share), shares)
-        for share, plan in zip(shares, plans, strict=True):
-            job.sources.update(zip(share, plan.sources, strict=True))
-        return torch.cat([plan.memory_PST for plan in plans])
-
-    def _empty_hint(self) -> Tensor | None:
-        """What a decoder that takes hints is told when nothing is remembered."""
-        decoder = self.model.decoder
-        if decoder.hint is None:
-            return None
-        if self._empty_TD is None:
-            slots = decoder.config.memory_slots
-            size = (1, slots, self.model.image_length)
-            device = decoder.embed_tokens.weight.device
-            self._empty_TD = decoder.memory_hint(torch.full(size, self.model.codebook_size, device=device))[0]
-        return self._empty_TD
-
-    def _cache(self, rows: int) -> KVCache:
-        for index, cache in enumerate(self._spare):
-            if cache.rows == rows:
-                return self._spare.pop(index)
-        # Spare ones of other sizes must not take more memory than the rows there may be.
-        used = rows + sum(block.cache.rows for block in self.blocks)
-        while self._spare and used + sum(cache.rows for cache in self._spare) > self.max_rows:
-            del self._spare[0]
-        return self.model.decoder.new_cache(rows)
+                job.started = pictures.stop
+                job.rows += rows
+                self._openings.append(self.opener.begin(job, pictures))
+        for opening in [opening for opening in self._openings if opening.plans.done]:
+            self._openings.remove(opening)
+            with _Guard([opening.job]):
+                self.blocks.append(self.opener.open(opening))
 
     # Tokens
+
+    def _foremost(self, blocks: Sequence[Block]) -> list[Block]:
+        """As many blocks as go well into one step: those that have the most done, and of equals who came first."""
+        chosen: list[Block] = []
+        room = self._step_tokens
+        for block in sorted(blocks, key=lambda block: -block.done):
+            if block.ahead <= room or not chosen:
+                chosen.append(block)
+                room -= block.ahead
+        return chosen
 
     def _draw_tokens(self, blocks: Sequence[Block]) -> None:
         model = self.model
@@ -266,11 +236,7 @@ class Batcher:
     def _let_go(self, block: Block) -> None:
         self.blocks.remove(block)
         block.job.rows -= block.row_count
-        if block.fixed is not None:
-            if self._fixed is not None and not self._low_memory:
-                self._fixed.give_back(block.fixed)
-        elif not self._low_memory:
-            self._spare.append(block.cache)
+        self.opener.close(block)
 
     # Pixels
 
@@ -304,21 +270,30 @@ class Batcher:
                 block.job.stream.send(Partial(picture, pixels))
 
     def _paint_finished(self) -> None:
-        """Paint some finished pictures, all of one request."""
+        """Have some finished pictures painted, all of one request."""
+        if self._painting is not None:
+            return
         job = self.unpainted[0][0]
         batch: list[tuple[int, Tensor]] = []
         most = self.painter.batch * self.hands.count
         while self.unpainted and self.unpainted[0][0] is job and len(batch) < most:
             _, picture, tokens_T = self.unpainted.popleft()
             batch.append((picture, tokens_T))
-        with _Guard([job]):
-            tokens_BT = torch.stack([tokens for _, tokens in batch])
-            parts = self.hands.each(
-                lambda part: self._painted(job, part), torch.split(tokens_BT, self.painter.batch)
-            )
-            done = [painted for part in parts for painted in part]
-            for (picture, _), (pixels, score) in zip(batch, done, strict=True):
-                job.finished(picture, pixels, score)
+        parts = torch.split(torch.stack([tokens for _, tokens in batch]), self.painter.batch)
+        done = self.hands.start(lambda part: self._painted(job, part), parts)
+        self._painting = Painting(job, [picture for picture, _ in batch], done)
+
+    def _take_painted(self) -> None:
+        """Hand out pictures that have been painted."""
+        painting = self._painting
+        if painting is None or not painting.done.done:
+            return
+        self._painting = None
+        if painting.job.left:
+            with _Guard([painting.job]):
+                done = [painted for part in painting.done.results() for painted in part]
+                for picture, (pixels, score) in zip(painting.pictures, done, strict=True):
+                    painting.job.finished(picture, pixels, score)
 
     def _painted(self, job: Job, tokens_BT: Tensor) -> list[tuple[Pixels, float | None]]:
         """Pixels of finished pictures, and what the judge thinks of them."""
@@ -339,11 +314,11 @@ class Batcher:
         for block in [block for block in self.blocks if not block.job.left]:
             self._let_go(block)
         self.unpainted = deque(entry for entry in self.unpainted if entry[0].left)
+        self._openings = [opening for opening in self._openings if opening.job.left]
 
     def _rest(self) -> None:
         self._credit = self._token_seconds = self._partial_seconds = 0.0
-        # The largest is kept for the next request; after a crowd the memory is given back.
-        self._spare = sorted(self._spare, key=lambda cache: cache.rows)[-1:]
+        self.opener.rest()
 
     def _timed(self, work: Callable[[], None]) -> float:
         began = time.perf_counter()

@@ -106,6 +106,17 @@ class Block:
         return min(self.drawn)
 
     @property
+    def ahead(self) -> int:
+        """How many tokens of rows the next step takes."""
+        done = self.done
+        end = self._row_end(done)
+        places = [
+            (end - drawn if guessed and done else 1) if drawn < end else 0
+            for drawn, guessed in zip(self.drawn, self._guessed, strict=True)
+        ]
+        return len(self.contexts) * sum(places)
+
+    @property
     def finished(self) -> bool:
         """Whether all tokens are drawn."""
         return self.done == self.tokens_PT.shape[1]

@@ -1,0 +1,112 @@
+"""Blocks are opened and closed here: what their pictures remember, and the memory that their rows take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nonet.engine.block import Block
+from nonet.engine.fixed_step import FixedSteps
+from nonet.engine.hands import Hands, Pending
+from nonet.engine.job import Job
+from nonet.engine.needs import DrawingModel, Plan
+from nonet.model.cache import KVCache
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Pictures that shall be drawn as soon as it is known what they remember.
+
+    Attributes:
+        shares: the pictures, by plan.
+        plans: what they remember; without a memory no plan.
+    """
+
+    job: Job
+    pictures: range
+    shares: list[range]
+    plans: Pending[Plan]
+
+
+class Opener:
+    """Opens blocks of one model, and keeps what closed ones leave for the next.
+
+    Args:
+        max_rows: as many rows may have memory at a time.
+        keep: whether anything is kept for later.
+        fixed: whether blocks get steps of fixed shapes, where the decoder can be drawn so.
+        hands: plan what is remembered.
+    """
+
+    def __init__(self, model: DrawingModel, *, max_rows: int, keep: bool, fixed: bool, hands: Hands) -> None:
+        self._model = model
+        self._max_rows = max_rows
+        self._keep = keep
+        self._hands = hands
+        self.fixed = FixedSteps(model) if fixed and FixedSteps.serve(model.decoder) else None
+        self.spare: list[KVCache] = []
+        self._taken = 0
+        self._empty_TD: Tensor | None = None
+
+    def begin(self, job: Job, pictures: range) -> Opening:
+        """Have it found out what these pictures remember."""
+        if self._model.memory is None:
+            return Opening(job, pictures, [], Pending([]))
+        shares = self._hands.shares(pictures)
+        plans = self._hands.start(lambda share: self._model.plan(job.request, share), shares)
+        return Opening(job, pictures, shares, plans)
+
+    def open(self, opening: Opening) -> Block:
+        """The block, once that is known."""
+        job, pictures = opening.job, opening.pictures
+        if self.fixed is not None:
+            step = self.fixed.take(len(pictures), guided=job.guided, sampling=job.sampling)
+            block = Block(job, pictures, self._model, step.cache)
+            step.begin(block)
+            return block
+        memory_PST = None
+        if opening.shares:
+            plans = opening.plans.results()
+            for share, plan in zip(opening.shares, plans, strict=True):
+                job.sources.update(zip(share, plan.sources, strict=True))
+            memory_PST = torch.cat([plan.memory_PST for plan in plans])
+        cache = self._cache(len(pictures) * (2 if job.guided else 1))
+        block = Block(job, pictures, self._model, cache, self._empty_hint(), memory_PST)
+        self._taken += cache.rows
+        return block
+
+    def close(self, block: Block) -> None:
+        """Take back what a block had."""
+        if block.fixed is None:
+            self._taken -= block.cache.rows
+            if self._keep:
+                self.spare.append(block.cache)
+        elif self.fixed is not None and self._keep:
+            self.fixed.give_back(block.fixed)
+
+    def rest(self) -> None:
+        """Keep the largest cache for the next request; after a crowd the memory is given back."""
+        self.spare = sorted(self.spare, key=lambda cache: cache.rows)[-1:]
+
+    def _cache(self, rows: int) -> KVCache:
+        for index, cache in enumerate(self.spare):
+            if cache.rows == rows:
+                return self.spare.pop(index)
+        # Spare ones of other sizes must not take more memory than the rows there may be.
+        while self.spare and rows + self._taken + sum(cache.rows for cache in self.spare) > self._max_rows:
+            del self.spare[0]
+        return self._model.decoder.new_cache(rows)
+
+    def _empty_hint(self) -> Tensor | None:
+        """What a decoder that takes hints is told when nothing is remembered."""
+        decoder = self._model.decoder
+        if decoder.hint is None:
+            return None
+        if self._empty_TD is None:
+            size = (1, decoder.config.memory_slots, self._model.image_length)
+            device = decoder.embed_tokens.weight.device
+            nothing = torch.full(size, self._model.codebook_size, device=device)
+            self._empty_TD = decoder.memory_hint(nothing)[0]
+        return self._empty_TD
