@@ -52,7 +52,16 @@ def test_doubling_is_a_part_of_the_convolution(size: tuple[int, int]) -> None:
     conv = filled(nn.Conv2d(16, 24, 3, padding=1))
     x = picture(2, 16, *size)
     wanted = conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
-    torch.testing.assert_close(strips.doubled(x, conv), wanted, atol=2e-5, rtol=0)
+    doubled = strips.Doubled()
+    torch.testing.assert_close(doubled(x, conv), wanted, atol=2e-5, rtol=0)
+    # Weights that change, in place or not, are noticed.
+    with torch.no_grad():
+        conv.weight.mul_(2)
+        conv.bias.mul_(2)  # type: ignore[union-attr]
+    torch.testing.assert_close(doubled(x, conv), 2 * wanted, atol=4e-5, rtol=0)
+    conv.weight = nn.Parameter(conv.weight.detach() / 2)
+    conv.bias = nn.Parameter(conv.bias.detach() / 2)  # type: ignore[union-attr]
+    torch.testing.assert_close(doubled(x, conv), wanted, atol=2e-5, rtol=0)
 
 
 CONFIG = VQGANConfig(
@@ -72,15 +81,15 @@ def codec() -> VQGAN:
     return filled(VQGAN(CONFIG))  # type: ignore[no-any-return]
 
 
-def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+def counted(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[int]:
     calls: list[int] = []
-    original: Callable[..., Tensor] = getattr(strips, name)
+    original: Callable[..., Tensor] = getattr(owner, name)
 
     def counting(*arguments: Any) -> Tensor:
         calls.append(1)
         return original(*arguments)
 
-    monkeypatch.setattr(strips, name, counting)
+    monkeypatch.setattr(owner, name, counting)
     return calls
 
 
@@ -88,7 +97,10 @@ def test_a_large_codec_draws_in_strips_and_trains_without(
     codec: VQGAN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens_BT = torch.randint(30, (3, 256), generator=torch.Generator().manual_seed(2))
-    in_strips, doubled = counted(monkeypatch, "finished"), counted(monkeypatch, "doubled")
+    in_strips, doubled = (
+        counted(monkeypatch, strips, "finished"),
+        counted(monkeypatch, strips.Doubled, "__call__"),
+    )
     drawn = codec.decode(tokens_BT)
     assert (len(in_strips), len(doubled)) == (3, 3)
     codec.requires_grad_(True)
@@ -102,7 +114,7 @@ def test_a_large_codec_draws_in_strips_and_trains_without(
 
 def test_pictures_that_are_small_are_drawn_whole(codec: VQGAN, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strips, "STRIP_BYTES", 64 << 20)
-    in_strips = counted(monkeypatch, "finished")
+    in_strips = counted(monkeypatch, strips, "finished")
     codec.decode(torch.zeros(1, 256, dtype=torch.int64))
     assert not in_strips
 

@@ -166,7 +166,9 @@ def read_judge(folder: Path, values: dict[str, Any], device: torch.device) -> Ju
     picked: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
     try:
         config = JudgeConfig(**{key: value for key, value in picked.items() if key in known})
-        return own_network(lambda: Judge(config), folder / "judge.safetensors", torch.float32, device)
+        judge = own_network(lambda: Judge(config), folder / "judge.safetensors", torch.float32, device)
+        # As its convolutions want their weights; else they are laid out anew for every picture.
+        return judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
     except TypeError as error:
         raise NonetError("config_invalid", f"The judge's config cannot be read: {error}.") from error
 

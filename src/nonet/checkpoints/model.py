@@ -23,6 +23,8 @@ from nonet.model.vqgan import VQGAN
 
 # What the original's notebook draws with: its top_k of None fell back to the library's default of 50.
 PUBLISHED_DEFAULTS: dict[str, Any] = {"guidance": 10.0, "temperature": 1.0, "top_k": 50, "top_p": 1.0}
+SENTENCES_KEPT = 1024
+"""Embeddings of phrases, a kilobyte or two each."""
 
 
 class Wanted(Protocol):
@@ -76,6 +78,7 @@ class Model:
     licence: str = ""
     origin: str = ""
     folder: Path | None = None
+    _known: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def decoder(self) -> ImageDecoder:
@@ -174,8 +177,18 @@ class Model:
         return recollect(self.memory, prompt, seeds, self._sentences, empty=self.codebook_size, fancy=fancy)
 
     def _sentences(self, texts: list[str]) -> Tensor:
-        # One at a time: in a batch with others a text's embedding could differ in its last bits.
-        return torch.stack([self.text.sentences([text])[0].cpu() for text in texts])
+        return torch.stack([self._sentence(text).cpu() for text in texts])
+
+    def _sentence(self, text: str) -> Tensor:
+        """The embedding of a text; the pictures of a request ask for the same few again and again."""
+        known = self._known.get(text)
+        if known is None:
+            # One at a time: in a batch with others a text's embedding could differ in its last bits.
+            known = self.text.sentences([text])[0]
+            if len(self._known) >= SENTENCES_KEPT:
+                self._known.clear()
+            self._known[text] = known
+        return known
 
     @torch.inference_mode()
     def score(self, pixels_BHWC: Tensor, prompt: str) -> Tensor:
@@ -189,6 +202,6 @@ class Model:
         if isinstance(self.judge, ClipJudge):
             return self.judge.score(pixels_BHWC, prompt)
         weight = self.judge.head.weight
-        sentence_1E = self.text.sentences([prompt]).to(weight)
+        sentence_1E = self._sentence(prompt)[None].to(weight)
         scores_B1: Tensor = self.judge(pixels_BHWC.to(weight), sentence_1E)
         return scores_B1[:, 0].float()

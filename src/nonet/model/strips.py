@@ -129,24 +129,39 @@ def finished(x_CHW: Tensor, blocks: Iterable[ResnetBlock], norm: nn.GroupNorm, c
     return torch.cat([pixels_HWC for _, pixels_HWC in activated(canvas, norm, conv)])
 
 
-def doubled(x: Tensor, conv: nn.Conv2d) -> Tensor:
+class Doubled:
     """`conv(x)` of x with every pixel doubled in both directions, without making the large picture first.
 
     4 products for each pixel and channel instead of 9: two of the three rows and columns that a kernel sees are
     doubles of one another, so their weights can be added beforehand. Which two depends on whether the row and the
     column are even or odd.
+
+    The added weights are kept until those of `conv` change.
     """
-    weight = conv.weight
-    height, width = x.shape[2:]
-    size = (x.shape[0], weight.shape[0], 2 * height, 2 * width)
-    out = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    for row in (0, 1):
-        for column in (0, 1):
-            kernel = _halved(_halved(weight.float(), 2, row), 3, column).to(weight.dtype)
-            kernel = kernel.contiguous(memory_format=torch.channels_last)
+
+    def __init__(self) -> None:
+        self._made_of: tuple[int, torch.dtype, int] | None = None
+        self._kernels: list[Tensor] = []
+
+    def __call__(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
+        weight = conv.weight
+        made_of = weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version
+        if made_of != self._made_of:
+            self._kernels = [_kernel(weight, row, column) for row in (0, 1) for column in (0, 1)]
+            self._made_of = made_of
+        height, width = x.shape[2:]
+        size = (x.shape[0], weight.shape[0], 2 * height, 2 * width)
+        out = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        for index, kernel in enumerate(self._kernels):
+            row, column = divmod(index, 2)
             part = F.conv2d(x, kernel, conv.bias, padding=1)
             out[:, :, row::2, column::2] = part[:, :, row : row + height, column : column + width]
-    return out
+        return out
+
+
+def _kernel(weight: Tensor, row: int, column: int) -> Tensor:
+    kernel = _halved(_halved(weight.detach().float(), 2, row), 3, column).to(weight.dtype)
+    return kernel.contiguous(memory_format=torch.channels_last)
 
 
 def _halved(weight: Tensor, axis: int, odd: int) -> Tensor:

@@ -188,11 +188,12 @@ class Upsample(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self._doubled = strips.Doubled()
 
     def forward(self, x: Tensor) -> Tensor:
         # Where channels are few, the products are so cheap that putting the parts together costs more.
         if self.conv.in_channels >= 128 and not x.requires_grad and not self.conv.weight.requires_grad:
-            return strips.doubled(x, self.conv)
+            return self._doubled(x, self.conv)
         out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return out
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ from torch.nn import functional as F
 
 from nonet.errors import NonetError
 from nonet.safety.provenance.convolution import CODED_BITS, encode
-from nonet.safety.provenance.pattern import TILE, liveliness, luma, pattern, whiten
+from nonet.safety.provenance.pattern import LUMA, TILE, liveliness, luma, pattern, whiten
 
 MODELS = ("other", "doodle", "mini", "mega")
 # Distances from the original in dB, faintest first; the last one is used if none is clear enough.
@@ -95,7 +96,8 @@ def embed(pixels: Pixels, payload: Payload, *, psnrs: tuple[float, ...] = PSNRS)
     height, width = pixels.shape[:2]
     if pixels.ndim != 3 or not can_carry(height, width):
         raise NonetError("setting_invalid", f"The invisible mark needs pictures of {TILE}x{TILE} or more.")
-    original = torch.from_numpy(np.array(pixels)).float()
+    # Channels first: what is added is the same for all three, and so it is added to contiguous numbers.
+    original = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32, order="C"))
     signs = torch.cat([torch.from_numpy(encode(payload.value())).float(), torch.ones(1)])
     mask = _mask(original)
     strength = torch.ones(CODED_BITS + 1)
@@ -109,49 +111,63 @@ def embed(pixels: Pixels, payload: Payload, *, psnrs: tuple[float, ...] = PSNRS)
         said = float((soft * signs[:-1]).sum()) / CODED_BITS**0.5
         if said >= CLEAR_BITS and fixed >= CLEAR_FIXED:
             break
-    return marked.to(torch.uint8).numpy()
+    return _as_pixels(marked)
 
 
-def _mask(original_HW3: Tensor) -> Tensor:
-    """More strength where the picture is lively and the eye sees less (height, width, 1)."""
-    light = luma(original_HW3)
+def _as_pixels(picture_3HW: Tensor) -> Pixels:
+    return picture_3HW.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+
+def _light(picture_3HW: Tensor) -> Tensor:
+    return torch.einsum("chw,c->hw", picture_3HW, LUMA)
+
+
+def _mask(original_3HW: Tensor) -> Tensor:
+    """More strength where the picture is lively and the eye sees less (height, width)."""
+    light = _light(original_3HW)
     lively = liveliness(light - F.avg_pool2d(light[None, None], 5, 1, 2)[0, 0], 3)
-    return (0.4 + 1.1 * lively / (lively + 8)).unsqueeze(-1)
+    return 0.4 + 1.1 * lively / (lively + 8)
 
 
 def _embed_at(
     original: Tensor, mask: Tensor, signs: Tensor, strength: Tensor, psnr: float, rounds: int
 ) -> tuple[Tensor, Tensor]:
-    height, width = original.shape[:2]
+    height, width = original.shape[1:]
     distance = 255 * 10 ** (-psnr / 20)
-    marked, added = original, original
+    marked, off = torch.empty_like(original), torch.empty_like(original)
+    added = mask
+
+    def add() -> float:
+        """Lay it over the picture; how far the whole numbers of the result are from it."""
+        torch.add(original, added, out=marked).clamp_(0, 255).round_()
+        difference = torch.sub(marked, original, out=off).flatten()
+        return math.sqrt(float(difference.dot(difference)) / len(difference))
+
     for round_ in range(rounds):
         last = round_ == rounds - 1
         tile = pattern().pixels(signs * strength)
-        tile = tile.repeat(-(-height // TILE), -(-width // TILE))[:height, :width, None]
+        tile = tile.repeat(-(-height // TILE), -(-width // TILE))[:height, :width]
         added = tile * mask
         added = added * (distance / added.square().mean().sqrt())
         for _ in range(3 if last else 1):
             # White cannot become whiter: what is cut off there is made up for elsewhere.
-            marked = (original + added).clamp(0, 255).round()
-            added = added * (distance / (marked - original).square().mean().sqrt()).clamp(0.5, 1.5)
+            added = added * min(1.5, max(0.5, distance / max(add(), 1e-9)))
         if not last:
-            soft, fixed = pattern().soft(whiten(luma(marked)[:TILE, :TILE]))
+            soft, fixed = pattern().soft(whiten(_light(marked[:, :TILE, :TILE])))
             margin = soft * signs[:-1]
             push = torch.exp(-0.25 * (margin - margin.mean()) / margin.std().clamp(min=0.3))
             # The fixed pattern gets more where the picture drowns it: without it the bits are not found.
             said = float(margin.sum()) / CODED_BITS**0.5
             more = min(1.3, max(1.0, _FIXED_SHARE * said / max(fixed, 1.0)))
             strength = torch.cat([(strength[:-1] * push).clamp(0.2, 5), strength[-1:] * more])
-    while (marked - original).square().mean().sqrt() > distance:
+    while add() > distance:
         added = added * 0.99
-        marked = (original + added).clamp(0, 255).round()
     return marked, strength
 
 
-def _worn(marked_HW3: Tensor) -> Tensor:
+def _worn(marked_3HW: Tensor) -> Tensor:
     """The brightness (256, 256) of the picture's first square after halving and JPEG."""
-    image = Image.fromarray(marked_HW3[:TILE, :TILE].to(torch.uint8).numpy())
+    image = Image.fromarray(_as_pixels(marked_3HW[:, :TILE, :TILE]))
     stream = io.BytesIO()
     image.resize((TILE // 2, TILE // 2), Image.Resampling.BICUBIC).save(stream, "jpeg", quality=60)
     back = Image.open(stream).resize((TILE, TILE), Image.Resampling.BICUBIC)

@@ -169,7 +169,7 @@ def to_image(pixels: Any) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def encode_png(pixels: Any, meta: PictureMeta | None = None, *, compress_level: int = 6) -> bytes:
+def encode_png(pixels: Any, meta: PictureMeta | None = None, *, compress_level: int = 4) -> bytes:
     """A PNG file of (height, width, 3) pixels (see `to_image`) that describes itself."""
     image = to_image(pixels)
     info = PngImagePlugin.PngInfo()

@@ -19,6 +19,7 @@ TILE = 256
 LOW, HIGH = 9.0, 40.0
 SYNC_SHARE = 0.35
 SEED = 20220614
+LUMA = torch.tensor([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -118,4 +119,4 @@ def liveliness(fine_HW: Tensor, radius: int = 5) -> Tensor:
 
 
 def luma(pixels_HW3: Tensor) -> Tensor:
-    return pixels_HW3 @ torch.tensor([0.299, 0.587, 0.114])
+    return pixels_HW3 @ LUMA
