@@ -76,19 +76,27 @@ class CodecFancy:
         # Only the part in which things meet, and one cell around it.
         rows, columns = _around(meeting.any(1)), _around(meeting.any(0))
         grids, meeting = slots[:, rows, columns], meeting[rows, columns]
-        canvas = self._pixels(grids[0])
-        rims: list[tuple[Tensor, Tensor]] = []
+        height, width = meeting.shape
+        if bool((grids[0] != empty).any()):
+            canvas = self._pixels(grids[0])
+        else:
+            canvas = torch.ones(1, height * cell, width * cell, 3, device=self._device)
+        rims: list[tuple[Tensor, Tensor, tuple[slice, slice]]] = []
         for grid in grids[1:]:
             there = grid != empty
-            if bool(there.any()):
-                thing = self._pixels(grid)
-                ground = white_ground(thing, there)
-                canvas = torch.lerp(thing, canvas, ground)
-                share = F.avg_pool2d(ground.permute(0, 3, 1, 2), cell)[0, 0].to(there.device)
-                rims.append((grid, there & meeting & (share > RIM)))
+            if not bool(there.any()):
+                continue
+            # A thing's own part, and one cell around it: what is further away is ground.
+            own = _around(there.any(1)), _around(there.any(0))
+            thing = self._pixels(grid[own])
+            ground = white_ground(thing, there[own])
+            part = canvas[:, _pixels_of(own[0], cell), _pixels_of(own[1], cell)]
+            part.copy_(torch.lerp(thing, part, ground))
+            share = F.avg_pool2d(ground.permute(0, 3, 1, 2), cell)[0, 0].to(there.device)
+            rims.append((grid[own], there[own] & meeting[own] & (share > RIM), own))
         tokens = self._encode(canvas).to(grids).view_as(grids[0])
-        for grid, rim in rims:
-            grid[rim] = tokens[rim]
+        for grid, rim, own in rims:
+            grid[rim] = tokens[own][rim]
         return slots.view_as(slots_ST)
 
     def _pixels(self, tokens_HW: Tensor) -> Tensor:
@@ -138,4 +146,8 @@ def white_ground(pixels_1HW3: Tensor, there_HW: Tensor) -> Tensor:
 def _around(there: Tensor) -> slice:
     """From one before the first True to one behind the last."""
     places = there.nonzero().flatten().tolist()
-    return slice(max(0, places[0] - 1), places[-1] + 2)
+    return slice(max(0, places[0] - 1), min(len(there), places[-1] + 2))
+
+
+def _pixels_of(cells: slice, size: int) -> slice:
+    return slice(cells.start * size, cells.stop * size)

@@ -330,6 +330,7 @@ class Quantizer(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.embedding = nn.Embedding(config.n_embed, config.embed_dim)
+        self.levels = config.levels
         # On the meta device, where weights are to be read, arithmetic would load torch's compiler.
         if config.levels and not self.embedding.weight.is_meta:
             axes = [torch.arange(n, dtype=torch.float32) - n // 2 for n in config.levels]
@@ -337,10 +338,20 @@ class Quantizer(nn.Module):
             self.embedding.weight.requires_grad_(False)
 
     def forward(self, z_NE: Tensor) -> Tensor:
+        if self.levels:
+            return self._on_grid(z_NE.float())
         codebook = self.embedding.weight
         # |z - e|^2 without |z|^2, which is the same for every code.
         distance = codebook.square().sum(1) - 2 * z_NE.float() @ codebook.float().T
         return distance.argmin(1)
+
+    def _on_grid(self, z_NE: Tensor) -> Tensor:
+        """The nearest code where the codes are all the points of a grid: along each axis the nearest one."""
+        levels_E = torch.tensor(self.levels, device=z_NE.device)
+        places_NE = torch.minimum((z_NE.round().long() + levels_E // 2).clamp(min=0), levels_E - 1)
+        # The last axis counts by one, as in the codebook.
+        steps_E = levels_E.flip(0).cumprod(0).flip(0) // levels_E
+        return (places_NE * steps_E).sum(1)
 
 
 class VQGAN(nn.Module):
