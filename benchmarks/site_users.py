@@ -7,7 +7,7 @@ import random
 import time
 from typing import Any
 
-from locust import HttpUser, between, constant_pacing, task
+from locust import HttpUser, constant_pacing, task
 
 PROMPTS = (
     "a red apple on a table",
@@ -28,10 +28,21 @@ def bearer(key: str) -> dict[str, str]:
 
 
 class _Asker(HttpUser):
-    """Asks for drawings."""
+    """Asks for drawings, in a beat of its own."""
 
     abstract = True
     key = "crowd"
+    beat = DRAWERS / RATE
+
+    def on_start(self) -> None:
+        """Begin at any time of the beat, so that they do not all ask at once."""
+        time.sleep(random.uniform(0, self.beat))
+        self.due = time.time()
+
+    def wait_time(self) -> float:
+        """Until its next beat; locust's own pacing counts from when users are made and would bring all into one."""
+        self.due += self.beat
+        return max(0.0, self.due - time.time())
 
     def ask(self) -> str | None:
         """Ask for one; a refusal for want of room is an answer, counted under a name of its own."""
@@ -70,11 +81,6 @@ class Drawer(_Asker):
     """One of a crowd that asks at a steady rate together and waits for what it asked for."""
 
     fixed_count = DRAWERS
-    wait_time = constant_pacing(DRAWERS / RATE)
-
-    def on_start(self) -> None:
-        """Begin at any time, so that they do not all ask at once."""
-        time.sleep(random.uniform(0, DRAWERS / RATE))
 
     @task
     def draw(self) -> None:
@@ -88,7 +94,6 @@ class Rusher(_Asker):
     """Asks again and again and waits for nothing: ten times what the site can draw."""
 
     fixed_count = DRAWERS
-    wait_time = constant_pacing(DRAWERS / RATE)
     key = "heavy"
 
     @task
@@ -101,7 +106,7 @@ class Light(_Asker):
     """Somebody who wants one drawing now and then while others rush."""
 
     fixed_count = 1
-    wait_time = between(5, 10)
+    beat = 7.5
     key = "light"
 
     @task

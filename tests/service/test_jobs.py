@@ -372,6 +372,44 @@ def test_too_often_is_said_before_the_policys_work(tmp_path: Path, monkeypatch: 
         assert caught.value.code == "rate_limited"
 
 
+def test_nobody_is_looked_at_for_a_place_that_another_will_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nonet.service.intake import accept
+
+    with service_fakes.running(tmp_path, queue_max=1, wait=False) as site:
+        site.services.dispatcher.paused = True
+        inside, leave = threading.Event(), threading.Event()
+
+        def judge(*_: object, **__: object) -> None:
+            inside.set()
+            assert leave.wait(30)
+
+        monkeypatch.setattr(site.services.policy, "require", judge)
+        request = DrawRequest(prompt="a cat")
+        jobs: list[Job] = []
+        first = threading.Thread(
+            target=lambda: jobs.append(accept(site.services, request, caller=ANN, api="native"))
+        )
+        first.start()
+        assert inside.wait(30)
+        inside.clear()
+        with pytest.raises(OverloadedError) as caught:
+            accept(site.services, request, caller=BOB, api="native")
+        assert caught.value.code == "queue_full"
+        assert not inside.is_set()
+        leave.set()
+        first.join()
+        assert [site.services.jobs.get(job.id).state for job in jobs] == ["queued"]
+        # A prompt that is refused gives its place back.
+        site.services.jobs.cancel(jobs[0].id, ANN)
+        site.services.jobs.refresh()
+        monkeypatch.setattr(site.services.policy, "require", lambda *_, **__: 1 / 0)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                accept(site.services, request, caller=BOB, api="native")
+
+
 def test_many_prompts_at_once_leave_threads_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,8 +70,9 @@ def accept(
     known = services.jobs.known(request, caller=caller, key=key)
     if known is not None:
         return known
-    services.admit(request, caller)
-    return services.jobs.submit(request, caller=caller, api=api, key=key)
+    with services.jobs.room(caller):
+        services.admit(request, caller)
+        return services.jobs.submit(request, caller=caller, api=api, key=key)
 
 
 def visible(services: Services, id: str) -> Job:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
@@ -18,7 +19,7 @@ from nonet.service.database import Database, now
 from nonet.service.engines import how_many
 from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
-from nonet.service.limits import Limits, Rate
+from nonet.service.limits import Limits, Rate, check_size
 from nonet.service.records import PRIORITIES, Caller, Job, JobPicture, Place, Report
 from nonet.service.rows import (
     hash_of_key,
@@ -83,6 +84,7 @@ class Jobs(Sharing):
         self._view: _View | None = None
         self._view_lock = threading.Lock()
         self._queued = 0
+        self._coming, self._coming_lock = 0, threading.Lock()
         self._banned: frozenset[str] = frozenset()
         self.refresh()
 
@@ -104,7 +106,7 @@ class Jobs(Sharing):
         if known is not None:
             return known
         self.check_open(caller)
-        self._check_size(request)
+        check_size(request, self.settings)
         if key_hash is None:
             self._limits.take(caller)
         try:
@@ -211,8 +213,27 @@ class Jobs(Sharing):
             watcher(job)
         return job
 
-    def check_open(self, caller: Caller | None = None) -> None:
+    @contextmanager
+    def room(self, caller: Caller) -> Iterator[None]:
+        """Keep a place in line while a drawing is looked at: nobody is looked at for a place that another will take.
+
+        Raises:
+            NonetError: see `check_open`.
+        """
+        with self._coming_lock:
+            self.check_open(caller, self._coming)
+            self._coming += 1
+        try:
+            yield
+        finally:
+            with self._coming_lock:
+                self._coming -= 1
+
+    def check_open(self, caller: Caller | None = None, coming: int = 0) -> None:
         """Refuse at once, without the database, what would be refused anyway.
+
+        Args:
+            coming: places in line that are taken by what is not in it yet.
 
         Raises:
             NonetError: `unavailable`, `queue_full`, `rate_limited` (`OverloadedError`s) or `not_allowed`.
@@ -221,7 +242,7 @@ class Jobs(Sharing):
             raise self._refused(OverloadedError("unavailable", self.closed, "Try again in a moment."))
         if caller is not None and caller.id in self._banned:
             raise NonetError("not_allowed", "Whoever runs this site lets no drawings be made from here.")
-        if self._queued >= self.settings.queue_max:
+        if self._queued + coming >= self.settings.queue_max:
             raise self._refused(self._full())
         if caller is not None:
             try:
@@ -309,21 +330,6 @@ class Jobs(Sharing):
         # Its defaults are filled in when it is written.
         session.flush()
         return job_of(session, row)
-
-    def _check_size(self, request: DrawRequest) -> None:
-        if request.count > self.settings.pictures_max:
-            raise NonetError(
-                "setting_invalid",
-                f"count is {request.count}, but this site draws at most {self.settings.pictures_max} pictures.",
-                "Ask for fewer.",
-            )
-        most = max(self.settings.candidates_max, request.count)
-        if request.pictures > most:
-            raise NonetError(
-                "setting_invalid",
-                f"candidates is {request.candidates}, but this site draws at most {most}.",
-                "Leave candidates out.",
-            )
 
     def _by_key(self, session: Session, key_hash: str, request: DrawRequest) -> Job | None:
         row = session.scalar(select(DrawingRow).where(DrawingRow.key_hash == key_hash))

@@ -1,4 +1,4 @@
-"""How often a caller may ask."""
+"""How often a caller may ask, and for how much."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from nonet.engine.request import DrawRequest
+from nonet.errors import NonetError
 from nonet.service.errors import OverloadedError
 from nonet.service.records import Caller
 from nonet.service.settings import Settings
@@ -93,6 +95,27 @@ class Limits:
         # The windows are kept by the wall clock. Set back an hour, it would shut a caller out for an hour.
         if abs(time.time() - time.monotonic() - self._offset) > _JUMP_SECONDS:
             self._new()
+
+
+def check_size(request: DrawRequest, settings: Settings) -> None:
+    """Whether the site draws so many pictures at a time.
+
+    Raises:
+        NonetError: `setting_invalid`.
+    """
+    if request.count > settings.pictures_max:
+        raise NonetError(
+            "setting_invalid",
+            f"count is {request.count}, but this site draws at most {settings.pictures_max} pictures.",
+            "Ask for fewer.",
+        )
+    most = max(settings.candidates_max, request.count)
+    if request.pictures > most:
+        raise NonetError(
+            "setting_invalid",
+            f"candidates is {request.candidates}, but this site draws at most {most}.",
+            "Leave candidates out.",
+        )
 
 
 def _span(rate: RateLimitItem) -> str:
