@@ -83,7 +83,8 @@ def start_site(folder: Path, together: int, queue_max: int) -> tuple[subprocess.
         "NONET_DATA": str(folder),
         "NONET_API_KEYS": json.dumps(KEYS),
         "NONET_RATE_KEY": "1000000/minute",
-        "NONET_CALLER_QUEUE_MAX": "100000",
+        # Whoever rushes may fill the line but for one place.
+        "NONET_CALLER_QUEUE_MAX": str(queue_max - 1),
         "NONET_QUEUE_MAX": str(queue_max),
         "NONET_DRAWINGS_TOGETHER": str(together),
         "NONET_LOG_LEVEL": "warning",
@@ -157,7 +158,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, help="drawings a second that are asked for")
     parser.add_argument("--users", type=int, default=60, help="how many ask for drawings")
     parser.add_argument("--count", type=int, default=9, help="pictures of a drawing")
-    parser.add_argument("--together", type=int, default=8, help="drawings that the engine works on at a time")
+    parser.add_argument(
+        "--together", type=int, default=0, help="drawings that an engine works on at a time; 0: as suits it"
+    )
     options = parser.parse_args()
     if options.rate is None:
         # 500,000 pictures a day; ten times that; and enough to be busy.

@@ -15,6 +15,9 @@ SMALL = "doodle"
 """The model that draws its tokens with one core: every core can have an engine of its own."""
 SMALL_MOST = 4
 """Each holds the model once more."""
+SMALL_TOGETHER, LARGE_TOGETHER = 2, 8
+"""A large model's weights are read once for all that it draws; a small one gains nothing by more than two at a time,
+and whoever comes waits longer for them."""
 _STATES = ("ready", "retiring", "loading", "failed", "stopped")
 
 
@@ -22,7 +25,7 @@ class Engines:
     """Some processes, each watched by one of `supervisors`; the end of one is no matter of the others."""
 
     def __init__(self, settings: Settings, listener: Listener) -> None:
-        self._together = settings.drawings_together
+        self._together = how_many_together(settings)
         count = how_many(settings)
         cores = max(1, _cores() // count) if count > 1 else 0
         self.supervisors = [Supervisor(settings, listener, cores) for _ in range(count)]
@@ -125,9 +128,16 @@ def how_many(settings: Settings) -> int:
     """As the setting says; else one for each core for the small model, and one for others."""
     if settings.engines:
         return settings.engines
-    if settings.model != SMALL or settings.engine:
-        return 1
-    return min(SMALL_MOST, _cores())
+    return min(SMALL_MOST, _cores()) if _is_small(settings) else 1
+
+
+def how_many_together(settings: Settings) -> int:
+    """Drawings of one engine, as the setting says or as suits the model."""
+    return settings.drawings_together or (SMALL_TOGETHER if _is_small(settings) else LARGE_TOGETHER)
+
+
+def _is_small(settings: Settings) -> bool:
+    return settings.model == SMALL and not settings.engine
 
 
 def _cores() -> int:

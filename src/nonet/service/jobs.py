@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from nonet.engine.request import DrawRequest
 from nonet.errors import NonetError
 from nonet.service import points
 from nonet.service.database import Database, now
-from nonet.service.engines import how_many
+from nonet.service.engines import how_many, how_many_together
 from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
 from nonet.service.limits import Limits, Rate, check_size
@@ -84,6 +85,7 @@ class Jobs(Sharing):
         self._view: _View | None = None
         self._view_lock = threading.Lock()
         self._queued = 0
+        self._waiting: Counter[str] = Counter()
         self._coming, self._coming_lock = 0, threading.Lock()
         self._banned: frozenset[str] = frozenset()
         self.refresh()
@@ -126,8 +128,7 @@ class Jobs(Sharing):
                 raise
             return found
         points.reach("accepted")
-        self._queued += 1
-        self.changed()
+        self._count(caller.id, 1)
         for watcher in self.watchers.submitted:
             watcher(job)
         return job
@@ -203,12 +204,13 @@ class Jobs(Sharing):
             row = self._owned(session, id, caller)
             if row.state not in ("queued", "drawing"):
                 return job_of(session, row)
+            waited = row.state == "queued"
             row.state = "cancelled"
             row.ended = now()
             row.error_code, row.error_message, row.error_hint = "cancelled", "The drawing was cancelled.", ""
             throw_away(session, row.seq)
             job = job_of(session, row)
-        self.changed()
+        self._count(job.caller, -1 if waited else 0)
         for watcher in self.watchers.cancelled:
             watcher(job)
         return job
@@ -245,6 +247,9 @@ class Jobs(Sharing):
         if self._queued + coming >= self.settings.queue_max:
             raise self._refused(self._full())
         if caller is not None:
+            if self._waiting[caller.id] >= self.settings.caller_queue_max:
+                self._line()  # some may have been taken from the line since
+                self._check_waiting(caller, self._waiting[caller.id])
             try:
                 self._limits.check(caller)
             except OverloadedError as error:
@@ -283,6 +288,11 @@ class Jobs(Sharing):
         """How many wait, as last counted."""
         return self._queued
 
+    def _count(self, caller: str, more: int) -> None:
+        self._queued += more
+        self._waiting[caller] += more
+        self.changed()
+
     def changed(self) -> None:
         """The line is no longer as it was when it was last looked at."""
         self._version += 1
@@ -290,7 +300,12 @@ class Jobs(Sharing):
     def refresh(self) -> None:
         """Count again what is kept in memory; other servers change it too."""
         with self._database.read() as session:
-            self._queued = self._count_queued(session)
+            callers = select(DrawingRow.caller, func.count()).where(DrawingRow.state == "queued")
+            rows = session.execute(callers.group_by(DrawingRow.caller))
+            waiting: Counter[str] = Counter()
+            for caller, count in rows:
+                waiting[caller] = count
+            self._waiting, self._queued = waiting, waiting.total()
             self._banned = frozenset(session.scalars(select(BanRow.caller)))
         self.changed()
 
@@ -302,15 +317,7 @@ class Jobs(Sharing):
             raise self._refused(self._full())
         mine = select(func.count(), func.max(DrawingRow.turn)).where(DrawingRow.caller == caller.id)
         waiting, _ = session.execute(mine.where(DrawingRow.state == "queued")).one()
-        if waiting >= self.settings.caller_queue_max and caller.kind != "admin":
-            raise self._refused(
-                OverloadedError(
-                    "rate_limited",
-                    f"{waiting} drawings asked for from here are still waiting.",
-                    "Wait until some are drawn, or cancel them.",
-                    retry_after=self._wait_for_room(),
-                )
-            )
+        self._check_waiting(caller, waiting)
         priority = PRIORITIES.index(caller.priority)
         row = DrawingRow(
             id=new_id(),
@@ -342,6 +349,17 @@ class Jobs(Sharing):
                 "Use a new key for each drawing.",
             )
         return job_of(session, row)
+
+    def _check_waiting(self, caller: Caller, waiting: int) -> None:
+        if waiting >= self.settings.caller_queue_max and caller.kind != "admin":
+            raise self._refused(
+                OverloadedError(
+                    "rate_limited",
+                    f"{waiting} drawings asked for from here are still waiting.",
+                    "Wait until some are drawn, or cancel them.",
+                    retry_after=self._wait_for_room(),
+                )
+            )
 
     def _full(self) -> OverloadedError:
         return OverloadedError(
@@ -382,21 +400,17 @@ class Jobs(Sharing):
 
     def _look(self) -> _View:
         version = self._version
-        columns = select(DrawingRow.id, DrawingRow.pictures)
+        columns = select(DrawingRow.id, DrawingRow.pictures, DrawingRow.caller)
         order = (DrawingRow.priority, DrawingRow.turn, DrawingRow.seq)
         with self._database.read() as session:
-            waiting = [
-                (id, pictures)
-                for id, pictures in session.execute(
-                    columns.where(DrawingRow.state == "queued").order_by(*order)
-                )
-            ]
+            rows = session.execute(columns.where(DrawingRow.state == "queued").order_by(*order)).all()
             running = [
                 Running(id, pictures, self.progress.get(id, 0.0))
-                for id, pictures in session.execute(columns.where(DrawingRow.state == "drawing"))
+                for id, pictures, _ in session.execute(columns.where(DrawingRow.state == "drawing"))
             ]
-        self._queued = len(waiting)
-        slots = self.settings.drawings_together * how_many(self.settings)
+        waiting = [(id, pictures) for id, pictures, _ in rows]
+        self._queued, self._waiting = len(rows), Counter(caller for _, _, caller in rows)
+        slots = how_many_together(self.settings) * how_many(self.settings)
         ends = self.speed.finish_times(running, waiting, slots)
         places = {id: place for place, (id, _) in enumerate(waiting, start=1)}
         return _View(time.monotonic(), version, places, ends)

@@ -46,7 +46,10 @@ class Settings(BaseSettings):
         description="Processes that draw. 0: for doodle one for each core, at most 4; else one.",
     )
     drawings_together: int = Field(
-        default=8, ge=1, le=64, description="Drawings that an engine works on at a time."
+        default=0,
+        ge=0,
+        le=64,
+        description="Drawings that an engine works on at a time. 0: two of doodle's, eight of others'.",
     )
     pictures_max: int = Field(default=9, ge=1, le=64, description="Most pictures of one drawing.")
     candidates_max: int = Field(
