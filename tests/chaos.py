@@ -127,13 +127,13 @@ def free_port() -> int:
         return port
 
 
-def engine_of(site: SiteProcess) -> int | None:
-    """The process of a site's engine."""
+def engines_of(site: SiteProcess) -> list[int]:
+    """The processes of a site's engines."""
     children: list[int] = []
     with suppress(OSError):
         for task in Path(f"/proc/{site.process.pid}/task").iterdir():
             children += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
-    return children[0] if children else None
+    return children
 
 
 @contextmanager
@@ -182,10 +182,10 @@ def rampage(
         while time.monotonic() < until or kills < kills_least:
             time.sleep(dice.uniform(*pauses))
             victim = dice.choice(victims)
-            engine = engine_of(site)
-            if victim == "engine" and engine is not None:
+            engines = engines_of(site)
+            if victim == "engine" and engines:
                 with suppress(ProcessLookupError):
-                    os.kill(engine, signal.SIGKILL)
+                    os.kill(dice.choice(engines), signal.SIGKILL)
                     kills += 1
             elif victim == "server":
                 site.kill()

@@ -40,6 +40,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureF
     assert "no site" in capsys.readouterr().err
 
 
+def test_a_site_takes_as_many_open_files_as_it_may_have() -> None:
+    code = (
+        "import resource; from nonet.cli.serve import _more_files\n"
+        "most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, most)); _more_files()\n"
+        "assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_without_its_packages_it_says_which(tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['pydantic_settings'] = None\n"

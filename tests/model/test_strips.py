@@ -57,10 +57,10 @@ def test_doubling_is_a_part_of_the_convolution(size: tuple[int, int]) -> None:
     # Weights that change, in place or not, are noticed.
     with torch.no_grad():
         conv.weight.mul_(2)
-        conv.bias.mul_(2)  # type: ignore[union-attr]
+        conv.bias.mul_(2)
     torch.testing.assert_close(doubled(x, conv), 2 * wanted, atol=4e-5, rtol=0)
     conv.weight = nn.Parameter(conv.weight.detach() / 2)
-    conv.bias = nn.Parameter(conv.bias.detach() / 2)  # type: ignore[union-attr]
+    conv.bias = nn.Parameter(conv.bias.detach() / 2)
     torch.testing.assert_close(doubled(x, conv), wanted, atol=2e-5, rtol=0)
 
 

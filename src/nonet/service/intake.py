@@ -70,7 +70,7 @@ def accept(
     known = services.jobs.known(request, caller=caller, key=key)
     if known is not None:
         return known
-    with services.jobs.room(caller):
+    with services.jobs.gate.room(caller):
         services.admit(request, caller)
         return services.jobs.submit(request, caller=caller, api=api, key=key)
 

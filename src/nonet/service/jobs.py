@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
@@ -18,9 +17,9 @@ from nonet.errors import NonetError
 from nonet.service import points
 from nonet.service.database import Database, now
 from nonet.service.engines import how_many, how_many_together
-from nonet.service.errors import OverloadedError
 from nonet.service.eta import Running, Speed
-from nonet.service.limits import Limits, Rate, check_size
+from nonet.service.gate import Gate
+from nonet.service.limits import Rate, check_size
 from nonet.service.records import PRIORITIES, Caller, Job, JobPicture, Place, Report
 from nonet.service.rows import (
     hash_of_key,
@@ -60,7 +59,6 @@ class Watchers:
 
     submitted: list[Callable[[Job], None]] = field(default_factory=list)
     cancelled: list[Callable[[Job], None]] = field(default_factory=list)
-    refused: list[Callable[[str], None]] = field(default_factory=list)
 
 
 class Jobs(Sharing):
@@ -69,7 +67,7 @@ class Jobs(Sharing):
     Attributes:
         speed: what drawings take; whoever draws tells it.
         progress: of the drawings that are drawn here, the part that is done.
-        closed: why no drawing is accepted at present; empty when they are.
+        gate: who may come into the line.
     """
 
     def __init__(self, database: Database, settings: Settings) -> None:
@@ -78,16 +76,11 @@ class Jobs(Sharing):
         self.speed = Speed()
         self.progress: dict[str, float] = {}
         self.watchers = Watchers()
-        self.closed = ""
+        self.gate = Gate(settings, look=self._line, soonest=self._wait_for_room)
         self._told: dict[str, float] = {}
-        self._limits = Limits(settings)
         self._version = 0
         self._view: _View | None = None
         self._view_lock = threading.Lock()
-        self._queued = 0
-        self._waiting: Counter[str] = Counter()
-        self._coming, self._coming_lock = 0, threading.Lock()
-        self._banned: frozenset[str] = frozenset()
         self.refresh()
 
     def submit(self, request: DrawRequest, *, caller: Caller, api: str, key: str | None = None) -> Job:
@@ -107,10 +100,10 @@ class Jobs(Sharing):
         known = self.known(request, caller=caller, key=key)
         if known is not None:
             return known
-        self.check_open(caller)
+        self.gate.check(caller)
         check_size(request, self.settings)
         if key_hash is None:
-            self._limits.take(caller)
+            self.gate.limits.take(caller)
         try:
             with self._database.write(line=True, patient=False) as session:
                 # Again, now that nobody else is writing: twenty threads may have come with one key.
@@ -118,7 +111,7 @@ class Jobs(Sharing):
                 if found is not None:
                     return found
                 if key_hash is not None:
-                    self._limits.take(caller)
+                    self.gate.limits.take(caller)
                 job = self._insert(session, request, caller, api, key_hash)
         except IntegrityError:
             # Another server was faster with the same key.
@@ -215,49 +208,9 @@ class Jobs(Sharing):
             watcher(job)
         return job
 
-    @contextmanager
-    def room(self, caller: Caller) -> Iterator[None]:
-        """Keep a place in line while a drawing is looked at: nobody is looked at for a place that another will take.
-
-        Raises:
-            NonetError: see `check_open`.
-        """
-        with self._coming_lock:
-            self.check_open(caller, self._coming)
-            self._coming += 1
-        try:
-            yield
-        finally:
-            with self._coming_lock:
-                self._coming -= 1
-
-    def check_open(self, caller: Caller | None = None, coming: int = 0) -> None:
-        """Refuse at once, without the database, what would be refused anyway.
-
-        Args:
-            coming: places in line that are taken by what is not in it yet.
-
-        Raises:
-            NonetError: `unavailable`, `queue_full`, `rate_limited` (`OverloadedError`s) or `not_allowed`.
-        """
-        if self.closed:
-            raise self._refused(OverloadedError("unavailable", self.closed, "Try again in a moment."))
-        if caller is not None and caller.id in self._banned:
-            raise NonetError("not_allowed", "Whoever runs this site lets no drawings be made from here.")
-        if self._queued + coming >= self.settings.queue_max:
-            raise self._refused(self._full())
-        if caller is not None:
-            if self._waiting[caller.id] >= self.settings.caller_queue_max:
-                self._line()  # some may have been taken from the line since
-                self._check_waiting(caller, self._waiting[caller.id])
-            try:
-                self._limits.check(caller)
-            except OverloadedError as error:
-                raise self._refused(error) from None
-
     def rate(self, caller: Caller) -> Rate | None:
         """How often a caller may still ask for drawings; None for any number."""
-        return self._limits.rate(caller)
+        return self.gate.limits.rate(caller)
 
     def ban(self, caller: str, reason: str = "") -> None:
         """Accept nothing more from a caller; their waiting jobs are cancelled."""
@@ -286,11 +239,11 @@ class Jobs(Sharing):
 
     def queued(self) -> int:
         """How many wait, as last counted."""
-        return self._queued
+        return self.gate.queued
 
     def _count(self, caller: str, more: int) -> None:
-        self._queued += more
-        self._waiting[caller] += more
+        self.gate.queued += more
+        self.gate.waiting[caller] += more
         self.changed()
 
     def changed(self) -> None:
@@ -305,19 +258,18 @@ class Jobs(Sharing):
             waiting: Counter[str] = Counter()
             for caller, count in rows:
                 waiting[caller] = count
-            self._waiting, self._queued = waiting, waiting.total()
-            self._banned = frozenset(session.scalars(select(BanRow.caller)))
+            self.gate.waiting, self.gate.queued = waiting, waiting.total()
+            self.gate.banned = frozenset(session.scalars(select(BanRow.caller)))
         self.changed()
 
     def _insert(
         self, session: Session, request: DrawRequest, caller: Caller, api: str, key_hash: str | None
     ) -> Job:
-        self._queued = self._count_queued(session)
-        if self._queued >= self.settings.queue_max:
-            raise self._refused(self._full())
+        self.gate.queued = self._count_queued(session)
+        self.gate.check_full()
         mine = select(func.count(), func.max(DrawingRow.turn)).where(DrawingRow.caller == caller.id)
         waiting, _ = session.execute(mine.where(DrawingRow.state == "queued")).one()
-        self._check_waiting(caller, waiting)
+        self.gate.check_waiting(caller, waiting)
         priority = PRIORITIES.index(caller.priority)
         row = DrawingRow(
             id=new_id(),
@@ -350,35 +302,11 @@ class Jobs(Sharing):
             )
         return job_of(session, row)
 
-    def _check_waiting(self, caller: Caller, waiting: int) -> None:
-        if waiting >= self.settings.caller_queue_max and caller.kind != "admin":
-            raise self._refused(
-                OverloadedError(
-                    "rate_limited",
-                    f"{waiting} drawings asked for from here are still waiting.",
-                    "Wait until some are drawn, or cancel them.",
-                    retry_after=self._wait_for_room(),
-                )
-            )
-
-    def _full(self) -> OverloadedError:
-        return OverloadedError(
-            "queue_full",
-            f"{self._queued} drawings are waiting, which is all that this site lets wait.",
-            "Try again in a moment.",
-            retry_after=self._wait_for_room(),
-        )
-
     def _wait_for_room(self) -> float:
         """Seconds until the next drawing ends, after which there is room again."""
         view = self._view
         soonest = min(view.ends.values(), default=5.0) if view is not None else 5.0
         return min(max(1.0, soonest), 60.0)
-
-    def _refused(self, error: OverloadedError) -> OverloadedError:
-        for watcher in self.watchers.refused:
-            watcher(error.code)
-        return error
 
     @staticmethod
     def _count_queued(session: Session) -> int:
@@ -409,7 +337,7 @@ class Jobs(Sharing):
                 for id, pictures, _ in session.execute(columns.where(DrawingRow.state == "drawing"))
             ]
         waiting = [(id, pictures) for id, pictures, _ in rows]
-        self._queued, self._waiting = len(rows), Counter(caller for _, _, caller in rows)
+        self.gate.queued, self.gate.waiting = len(rows), Counter(caller for _, _, caller in rows)
         slots = how_many_together(self.settings) * how_many(self.settings)
         ends = self.speed.finish_times(running, waiting, slots)
         places = {id: place for place, (id, _) in enumerate(waiting, start=1)}

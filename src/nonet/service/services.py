@@ -67,7 +67,7 @@ class Services:
         """Do as an admin said, on whichever server: paused or not, closed or not."""
         self.dispatcher.paused = self.line.fact("paused") == "1"
         if not self.draining:
-            self.jobs.closed = CLOSED if self.line.fact("closed") == "1" else ""
+            self.jobs.gate.closed = CLOSED if self.line.fact("closed") == "1" else ""
         self.dispatcher.wake()
 
     def set_state(self, *, paused: bool | None = None, closed: bool | None = None) -> None:
@@ -85,7 +85,7 @@ class Services:
                 `PromptRefusedError`.
         """
         # Without the database and before the policy's work: under load this is the answer that most get.
-        self.jobs.check_open(caller)
+        self.jobs.gate.check(caller)
         # Each waits in a thread, and threads are for those too who only want to see how far their drawing is.
         if not self._judging.acquire(blocking=False):
             raise OverloadedError(

@@ -79,7 +79,7 @@ class Site:
         engines = dispatcher.engines = Engines(settings, dispatcher)
         callers = Callers(settings, bytes.fromhex(self.line.settle_fact("salt", secrets.token_hex(16))))
         jobs.watchers.submitted.append(partial(_accepted, metrics))
-        jobs.watchers.refused.append(lambda code: metrics.turned_away.labels(code).inc())
+        jobs.gate.refused.append(lambda code: metrics.turned_away.labels(code).inc())
         return Services(
             settings=settings,
             database=database,
@@ -124,7 +124,7 @@ class Site:
     def close_doors(self) -> None:
         """Accept nothing and begin nothing from here on."""
         self.services.draining = True
-        self.services.jobs.closed = ENDING
+        self.services.jobs.gate.closed = ENDING
         self.services.dispatcher.begin_ending()
 
     def drain(self, seconds: float) -> None:

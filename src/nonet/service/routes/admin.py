@@ -69,7 +69,7 @@ def admin(request: Request) -> Response:
             "rows": "{} of {}".format(*engines.rows),
         },
         paused=services.dispatcher.paused,
-        closed=services.jobs.closed,
+        closed=services.jobs.gate.closed,
         queued=services.jobs.queued(),
         drawing=services.dispatcher.drawing(),
         followers=services.hub.followers(),
