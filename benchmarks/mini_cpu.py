@@ -123,10 +123,10 @@ class Phases:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        from nonet.engine import batcher, drawing_step, painting
+        from nonet.engine import batcher, drawing_step, painting, reading
 
         places: list[tuple[Any, str, str]] = [
-            (batcher.Batcher, "_context", "encode"),
+            (reading.Reader, "_context", "encode"),
             (batcher, "draw_step", "tokens"),
             (drawing_step, "sample", "sampling"),
             (painting.Painter, "finished", "codec"),
