@@ -1,8 +1,8 @@
-"""Who is drawn next: requests join and leave at every token, and none keeps the others waiting.
+"""Who is drawn next: requests join and leave at every step, and none keeps the others waiting.
 
-A turn draws one token for the pictures whose turn it is, and then perhaps some pixels. Whose turn it is:
+A turn takes one step of the decoder for the pictures whose turn it is, and then perhaps some pixels. Whose turn it is:
 
-- All, in one batch, as long as every request has shown something.
+- As many as go well into one step (`STEP_TOKENS`), the most advanced first, when every request has shown something.
 - A request that has shown nothing yet goes first, so that its first partial pictures come nearly as fast as
   on an idle engine. The others get a share of the time meanwhile (`OTHERS_SHARE`).
 - The first partial pictures are painted at once, later ones while they take little of the time

@@ -108,13 +108,10 @@ class Block:
     @property
     def ahead(self) -> int:
         """How many tokens of rows the next step takes."""
-        done = self.done
-        end = self._row_end(done)
-        places = [
-            (end - drawn if guessed and done else 1) if drawn < end else 0
-            for drawn, guessed in zip(self.drawn, self._guessed, strict=True)
-        ]
-        return len(self.contexts) * sum(places)
+        end = self._row_end(self.done)
+        next_P = zip(self.drawn, self._guessed, strict=True)
+        places = sum(self._stop(drawn, guessed) - drawn for drawn, guessed in next_P if drawn < end)
+        return len(self.contexts) * places
 
     @property
     def finished(self) -> bool:
@@ -137,19 +134,15 @@ class Block:
 
     def take(self, stretch: Stretch, chosen_PW: Tensor, healthy_PW: Tensor) -> None:
         """Take what was chosen for a stretch, and which of it was chosen from finite numbers."""
-        before_P = torch.ones_like(chosen_PW[:, 0])
+        # Without guesses nothing has to be known of a GPU's choice.
+        counts = [1] * len(chosen_PW)
         if stretch.width > 1:
             # A choice counts while all before it were what the decoder was fed.
-            fed_PW = stretch.fed_PW
-            right_PW = torch.cat([before_P[:, None], (chosen_PW[:, :-1] == fed_PW[:, 1:]).long()], 1).cumprod(
-                1
-            )
-            healthy_PW = healthy_PW | (right_PW == 0)
-            before_P = right_PW.sum(1)
+            right_PW = (chosen_PW[:, :-1] == stretch.fed_PW[:, 1:]).long().cumprod(1)
+            healthy_PW = torch.cat([healthy_PW[:, :1], healthy_PW[:, 1:] | (right_PW == 0)], 1)
+            counts = (1 + right_PW.sum(1)).tolist()
         self.tokens_PT[stretch.pictures, stretch.start : stretch.start + stretch.width] = chosen_PW
         self.healthy_P[stretch.pictures] &= healthy_PW.all(1)
-        # Without guesses nothing has to be known of a GPU's choice.
-        counts = [1] * len(before_P) if stretch.width == 1 else before_P.tolist()
         self.drawn[stretch.pictures] = [stretch.start + count for count in counts]
 
     def row_done(self) -> None:
@@ -161,15 +154,18 @@ class Block:
     def _row_end(self, position: int) -> int:
         return (position // self._side + 1) * self._side
 
+    def _stop(self, start: int, guessed: bool) -> int:
+        """Up to where the next step draws a picture. Of its background nothing is known before its first token."""
+        return self._row_end(start) if guessed and start else start + 1
+
     def _stretch(self, pictures: slice, start: int, guessed: bool) -> Stretch:
         if start:
             fed_PW = self.tokens_PT[pictures, start - 1 : start]
         else:
             fed_PW = torch.full_like(self.tokens_PT[pictures, :1], self.start_token)
-        end = self._row_end(start)
-        # Of a picture's background nothing is known before its first token.
-        if self._drafts is not None and guessed and start:
-            guessed_PW = self._drafts.guess(self.tokens_PT, pictures, start, end - 1)
+        stop = self._stop(start, guessed)
+        if self._drafts is not None and stop > start + 1:
+            guessed_PW = self._drafts.guess(self.tokens_PT, pictures, start, stop - 1)
             fed_PW = torch.cat([fed_PW, guessed_PW], 1)
         return Stretch(self, pictures, start, fed_PW)
 

@@ -40,13 +40,16 @@ class Drafts:
     def guess(self, tokens_PT: Tensor, pictures: slice, start: int, stop: int) -> Tensor:
         """Guesses of the tokens from `start` to `stop`: (pictures, stop - start); what is before `start` is drawn."""
         background_P1 = tokens_PT[pictures].gather(1, self._before_PT[pictures, start, None].clamp(min=0))
-        known_PW = self._known_PT[pictures, start:stop]
-        return torch.where(known_PW, self._front_PT[pictures, start:stop], background_P1)
+        return self._on(background_P1, pictures, start, stop)
 
     def missed(self, tokens_PT: Tensor, start: int, stop: int) -> list[int]:
         """For each picture, how many of its tokens from `start` to `stop` guesses would have missed."""
         background_PW = tokens_PT.gather(1, self._before_PT[:, start:stop].clamp(min=0))
-        known_PW = self._known_PT[:, start:stop]
-        guessed_PW = torch.where(known_PW, self._front_PT[:, start:stop], background_PW)
+        guessed_PW = self._on(background_PW, slice(None), start, stop)
         missed_P: list[int] = (guessed_PW != tokens_PT[:, start:stop]).sum(1).tolist()
         return missed_P
+
+    def _on(self, background: Tensor, pictures: slice, start: int, stop: int) -> Tensor:
+        """What is remembered, on a background."""
+        known_PW = self._known_PT[pictures, start:stop]
+        return torch.where(known_PW, self._front_PT[pictures, start:stop], background)
