@@ -129,7 +129,7 @@ class Phases:
             (reading.Reader, "_context", "encode"),
             (batcher, "draw_step", "tokens"),
             (drawing_step, "sample", "sampling"),
-            (painting.Painter, "finished", "codec"),
+            (batcher.Batcher, "_paint_finished", "codec"),
             (painting.Painter, "unfinished", "partials"),
         ]
         kept = [getattr(owner, name) for owner, name, _ in places]
@@ -180,8 +180,9 @@ def ours(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     import nonet
     from nonet.engine import Engine
     from nonet.engine.painting import Painter
+    from nonet.threads import apart
 
-    limit = large_product()
+    limit = apart(large_product)  # as everything else that takes torch's helpers, see `apart`
     began = clock()
     model = nonet.load(folder / "ours", dtype=options.dtype, device="cpu")
     loading = clock() - began

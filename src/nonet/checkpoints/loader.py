@@ -31,6 +31,7 @@ from nonet.errors import NonetError
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.seq2seq import Seq2Seq
 from nonet.model.vqgan import VQGAN
+from nonet.threads import apart
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # Below this half precision is not faster on a CPU, and exactness costs nothing.
@@ -66,22 +67,10 @@ def load(
         NonetError: `model_unknown`, `model_missing`, `config_invalid`, `weights_corrupt`, `file_unreadable`;
             `setting_invalid` for a device or type that there is not.
     """
-    path = locate(name_or_path)
-    where = _device(device)
-    clip = None if judge is None else load_clip(judge, where)
+    path, where = locate(name_or_path), _device(device)
     loader = _Loader(path, None if codec is None else _existing(codec), where, dtype, codec_dtype)
-    if path.is_dir() and is_ours(path):
-        model = loader.ours()
-    elif path.is_dir() and is_flax(path):
-        model = loader.flax()
-    elif (files := mindalle.find_set(path)) is not None:
-        model = loader.mindalle(files)
-    else:
-        raise NonetError(
-            "model_missing",
-            f"{path} holds no model in a known format.",
-            "A model's folder has config.json with seq2seq.safetensors or flax_model.msgpack, or decoder.pt.",
-        )
+    clip = None if judge is None else load_clip(judge, where)
+    model = apart(loader.load)
     if clip is not None:
         model.judge = clip
     model.folder = path if path.is_dir() else path.parent
@@ -109,6 +98,22 @@ class _Loader:
         self.device = device
         self.wish = dtype
         self.codec_wish = codec_dtype
+
+    def load(self) -> Model:
+        """The model, in whichever format it is there."""
+        path = self.path
+        if path.is_dir() and is_ours(path):
+            return self.ours()
+        if path.is_dir() and is_flax(path):
+            return self.flax()
+        files = mindalle.find_set(path)
+        if files is None:
+            raise NonetError(
+                "model_missing",
+                f"{path} holds no model in a known format.",
+                "A model's folder has config.json with seq2seq.safetensors or flax_model.msgpack, or decoder.pt.",
+            )
+        return self.mindalle(files)
 
     def ours(self) -> Model:
         folder = self.path

@@ -18,7 +18,7 @@ from nonet.engine.request import DrawRequest
 from nonet.engine.stream import DrawStream
 from nonet.errors import NonetError
 from nonet.model.seq2seq import ImageDecoder
-from nonet.threads import use_threads
+from nonet.threads import apart, use_threads
 
 CACHE_BYTES = 1 << 30
 """Memory for keys and values on a CPU, unless the weights are larger: then as much as the weights."""
@@ -60,12 +60,17 @@ class Engine:
         self.model = model
         decoder = model.decoder.eval()
         large = _bytes_of(decoder) > LARGE_BYTES
-        decoder.pack(release=large)
-        if max_rows is None:
-            max_rows = rows_that_fit(decoder)
         self.threads = threads or torch.get_num_threads()
-        self._step_threads, hands = (self.threads, Hands()) if large else (1, Hands(self.threads))
-        self._batcher = Batcher(model, max_rows=max_rows, low_memory=low_memory, hands=hands)
+        self._step_threads = self.threads if large else 1
+        hands = Hands(self.threads, beside=not large)
+
+        def ready() -> Batcher:
+            decoder.pack(release=large)
+            rows = rows_that_fit(decoder) if max_rows is None else max_rows
+            return Batcher(model, max_rows=rows, low_memory=low_memory, hands=hands)
+
+        # Laying weights out is no slower with one thread, and leaves no helpers to this one.
+        self._batcher = apart(ready, threads=1)
         self._inbox: SimpleQueue[Job | None] = SimpleQueue()
         self._closing = False
         self._lock = threading.Lock()

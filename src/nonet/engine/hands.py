@@ -39,10 +39,12 @@ class Hands:
 
     Args:
         count: how many; with 1 the calling thread does the work itself, at once.
+        beside: whether the calling thread goes on meanwhile. One whose own operations take all cores waits.
     """
 
-    def __init__(self, count: int = 1) -> None:
+    def __init__(self, count: int = 1, *, beside: bool = True) -> None:
         self.count = count
+        self._beside = beside
         self._pool = (
             futures.ThreadPoolExecutor(count, "nonet-hand", initializer=use_threads, initargs=(1,))
             if count > 1
@@ -50,9 +52,9 @@ class Hands:
         )
         self._given: list[futures.Future[Any]] = []
 
-    def start(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Pending[Result]:
+    def start(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Pending[Result]:
         """Hand out work on each of some items."""
-        if self._pool is None:
+        if self._pool is None or (len(items) < 2 and not self._beside):
             return Pending([_done(work, item) for item in items])
         pool = self._pool
 
@@ -62,6 +64,8 @@ class Hands:
                 return work(item)
 
         pending = Pending([pool.submit(inferring, item) for item in items])
+        if not self._beside:
+            futures.wait(pending.parts)
         self._given = [part for part in [*self._given, *pending.parts] if not part.done()]
         return pending
 

@@ -24,6 +24,10 @@ DECODE_BYTES = {"cpu": 512 << 20, "cuda": 4 << 30}
 """Memory that one decode may take, roughly, by kind of device."""
 
 
+LARGE_BYTES = 16 << 20
+"""Memory of one picture's widest activation that makes a codec a large one."""
+
+
 class Painter:
     """The codec of a model, and how long it takes.
 
@@ -42,8 +46,10 @@ class Painter:
         kind = self.codec.quantize.embedding.weight.device.type
         # A handful of the widest activations live at once.
         self._fitting = max(1, DECODE_BYTES.get(kind, DECODE_BYTES["cpu"]) // (4 * widest))
-        # On a processor three at once are as fast as sixteen, and whoever waits waits less.
-        self.batch = min(3 if kind == "cpu" else 16, self._fitting)
+        # On a processor three at once are as fast as sixteen, large ones no faster than one, and whoever waits waits
+        # less.
+        most = 16 if kind != "cpu" else 3 if widest < LARGE_BYTES else 1
+        self.batch = min(most, self._fitting)
         # Where a convolution of one picture has no more inputs than this, torch takes another one for it.
         narrowest = min(config.z_channels, config.ch * min(config.ch_mult)) * model.image_length
         self._differs_alone = narrowest <= 20_480

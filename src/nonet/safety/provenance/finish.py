@@ -10,7 +10,7 @@ import numpy as np
 from nonet.errors import NonetError
 from nonet.safety.provenance import c2pa
 from nonet.safety.provenance.metadata import PictureMeta, encode, to_image
-from nonet.safety.provenance.one_core import on_one_core
+from nonet.threads import apart
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -81,7 +81,9 @@ def marked(pixels: Any, model: str, job: str) -> Any:
     array = np.asarray(to_image(pixels))
     if not can_carry(*array.shape[:2]):
         return array
-    return on_one_core(lambda: embed(array, Payload(model, fingerprint(job))))
+    # Hundreds of small operations. Where other programs want the cores too, two threads that wait for each other at
+    # every one of them take a hundred times as long as one.
+    return apart(lambda: embed(array, Payload(model, fingerprint(job))), threads=1)
 
 
 def labelled(pixels: Any, label: str) -> Any:

@@ -11,8 +11,8 @@ import numpy as np
 from nonet.safety.provenance.c2pa import Signature
 from nonet.safety.provenance.decoding import decode_safely
 from nonet.safety.provenance.metadata import SOURCE_TYPE
-from nonet.safety.provenance.one_core import on_one_core
 from nonet.safety.provenance.reading import Metadata, read_metadata
+from nonet.threads import apart
 
 # The share of unmarked pictures that are called marked; how it is known stands in docs/safety.md.
 FALSE_POSITIVE_RATE = 1e-6
@@ -113,7 +113,7 @@ def verify(data: bytes, *, thorough: bool = True) -> Report:
             round(mark.size * decoded.shrunk),
             round(mark.strength, 1),
         )
-        for mark in on_one_core(lambda: detect(pixels, thorough=thorough))
+        for mark in apart(lambda: detect(pixels, thorough=thorough), threads=1)
     )
     signature = None
     if decoded.signature:
