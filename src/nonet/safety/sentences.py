@@ -24,6 +24,7 @@ LENGTH = 64
 """Tokens that are read of a text, as the embedded model reads its prompts."""
 _EPS = 1e-12
 _SMALLEST_BATCH = 64
+_PART, _BLOCK = 384, 64
 
 
 class SentenceEncoder:
@@ -110,7 +111,7 @@ class SentenceEncoder:
 def _floats(tensors: dict[str, Any]) -> dict[str, Floats]:
     """Weights in float32; eight-bit matrices with scales (see `checkpoints.quantise`) are multiplied out.
 
-    The matrices of layers are turned to (in, out): with a dozen tokens the product is faster that way round.
+    The matrices of layers are turned to (in, out) and cut into blocks, see `_blocks`.
     """
     found = {}
     for name, tensor in tensors.items():
@@ -121,24 +122,54 @@ def _floats(tensors: dict[str, Any]) -> dict[str, Floats]:
         if f"{name}.scale" in tensors:
             scale = tensors[f"{name}.scale"].astype(np.float32)
             values *= scale if turned else scale[:, None]
-        found[name] = values
+        found[name] = _blocks(values) if turned else values
     return found
 
 
-def _linear(x: Floats, weights: dict[str, Floats], name: str) -> Floats:
-    return np.asarray(x @ weights[f"{name}.weight"] + weights[f"{name}.bias"])
+def _blocks(weight_KN: Floats) -> Floats:
+    """A matrix (in, out) as (parts of in, blocks of out, in of a part, out of a block).
+
+    Of a whole matrix the BLAS first makes an ordered copy, which takes longer than to multiply it with a dozen tokens.
+    Small ones it multiplies as they are.
+    """
+    inner, outer = weight_KN.shape
+    depth = next(size for size in (_PART, inner) if inner % size == 0)
+    width = next(size for size in (_BLOCK, outer) if outer % size == 0)
+    blocks = weight_KN.reshape(inner // depth, depth, outer // width, width).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(blocks)
+
+
+def _linear(x_TK: Floats, weights: dict[str, Floats], name: str) -> Floats:
+    blocks_PBKN = weights[f"{name}.weight"]
+    parts, _, depth, _ = blocks_PBKN.shape
+    products_PBTN = np.matmul(x_TK.reshape(-1, parts, 1, depth).transpose(1, 2, 0, 3), blocks_PBKN)
+    products_BTN = products_PBTN[0] if parts == 1 else products_PBTN.sum(0)
+    return np.asarray(products_BTN.transpose(1, 0, 2).reshape(len(x_TK), -1) + weights[f"{name}.bias"])
 
 
 def _norm(x: Floats, weights: dict[str, Floats], name: str) -> Floats:
-    x = x - x.mean(-1, keepdims=True)
-    x /= np.sqrt((x * x).mean(-1, keepdims=True) + _EPS)
-    return np.asarray(x * weights[f"{name}.weight"] + weights[f"{name}.bias"])
+    x = np.asarray(x - np.add.reduce(x, -1, keepdims=True) / np.float32(x.shape[-1]), np.float32)
+    spread = np.sqrt(np.einsum("...d,...d->...", x, x) / np.float32(x.shape[-1]) + np.float32(_EPS))
+    x /= spread[..., None]
+    x *= weights[f"{name}.weight"]
+    x += weights[f"{name}.bias"]
+    return x
 
 
 def _gelu(x: Floats) -> Floats:
     """x * Phi(x); numpy has no erf, so 7.1.26 of Abramowitz and Stegun, which is right to 1.5e-7."""
-    size = np.abs(x) * np.float32(0.5**0.5)
-    t = 1 / (1 + np.float32(0.3275911) * size)
-    rising = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
-    erf = 1 - rising * np.exp(-size * size)
-    return np.asarray(0.5 * x * (1 + np.copysign(erf, x)), np.float32)
+    size = np.abs(x)
+    t = size * np.float32(0.3275911 * 0.5**0.5)
+    t += 1
+    np.reciprocal(t, out=t)
+    tail = t * np.float32(1.061405429)
+    for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        tail += np.float32(coefficient)
+        tail *= t
+    np.multiply(size, size, out=t)
+    t *= np.float32(-0.5)
+    tail *= np.exp(t, out=t)
+    # What is left of x beyond its part above 0 lies as far below 0 on both sides.
+    tail *= size
+    tail *= np.float32(0.5)
+    return np.asarray(np.maximum(x, 0) - tail, np.float32)
