@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -41,21 +41,26 @@ def apart(work: Callable[[], Result], *, threads: int | None = None) -> Result:
         work: what to do; torch's settings of the calling thread, such as inference mode, do not reach it.
         threads: how many torch may take for it; None is as many as any thread may.
     """
-    thread: list[int] = []
+    outcome: Future[Result] = Future()
 
-    def here() -> Result:
-        thread.append(threading.get_ident())
-        if threads is not None:
-            use_threads(threads)
-        return work()
-
-    with ThreadPoolExecutor(1, "nonet-apart") as pool:
-        doing = pool.submit(here)
+    def here() -> None:
         try:
-            return doing.result()
-        except KeyboardInterrupt:
-            # Python interrupts the main thread only, which would then wait here for all of the work.
-            if thread and not doing.done():
-                interrupt = ctypes.py_object(KeyboardInterrupt)
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread[0]), interrupt)
-            raise
+            if threads is not None:
+                use_threads(threads)
+            outcome.set_result(work())
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    thread = threading.Thread(target=here, name="nonet-apart")
+    try:
+        thread.start()
+        return outcome.result()
+    except KeyboardInterrupt:
+        # Python interrupts the main thread only, which would then wait below for all of the work.
+        if thread.ident is not None and not outcome.done():
+            interrupt = ctypes.py_object(KeyboardInterrupt)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), interrupt)
+        raise
+    finally:
+        if thread.ident is not None:
+            thread.join()

@@ -69,3 +69,18 @@ def test_one_hand_has_done_it_when_it_is_handed_out() -> None:
     assert pending.done
     with pytest.raises(ZeroDivisionError):
         pending.results()
+
+
+def test_hands_that_do_not_work_beside_are_waited_for() -> None:
+    hands = Hands(2, beside=False)
+    here = threading.current_thread().name
+    pending = hands.start(lambda _: threading.current_thread().name, [1, 2, 3])
+    assert pending.done
+    assert here not in pending.results()
+    # A single thing is done faster by who has all cores.
+    assert hands.start(lambda _: threading.current_thread().name, [1]).results() == [here]
+    failing = hands.start(lambda item: 1 // item, [1, 0])
+    assert failing.done
+    with pytest.raises(ZeroDivisionError):
+        failing.results()
+    hands.close()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
 from nonet.errors import NonetError
-from nonet.service.server import address_of, listen
+from nonet.service.server import address_of, keep_loaded, listen
 from nonet.service.settings import Settings
 from service_fakes import until
 from site_process import SiteProcess
@@ -125,3 +129,16 @@ def test_an_address_that_is_taken() -> None:
             continue
         assert address_of(listening).startswith(shown)
         listening.close()
+
+
+def test_what_is_loaded_is_no_longer_collected() -> None:
+    site: Any = SimpleNamespace(warmed_up=threading.Event())
+    keeping = threading.Thread(target=keep_loaded, args=(site,))
+    try:
+        keeping.start()
+        assert gc.get_freeze_count() == 0, "what is not loaded yet would be left out"
+        site.warmed_up.set()
+        keeping.join(20)
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()

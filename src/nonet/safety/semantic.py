@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -131,6 +132,8 @@ class SceneGuard:
         from safetensors.numpy import load_file
 
         self._embed = embed
+        # One at a time: each has hundreds of small operations, and several threads would wait for one another's.
+        self._embedding = threading.Lock()
         try:
             tensors = {name: tensor.astype(np.float32) for name, tensor in load_file(weights).items()}
             self._w1, self._b1 = tensors["hidden.weight"], tensors["hidden.bias"]
@@ -147,7 +150,8 @@ class SceneGuard:
         self._level_of = read_levels()
 
     def _embedded(self, texts: Sequence[str]) -> Floats:
-        return np.asarray(self._embed(texts), dtype=np.float32)
+        with self._embedding:
+            return np.asarray(self._embed(texts), dtype=np.float32)
 
     def logits(self, embeddings_ND: Floats) -> Floats:
         """Scores (N, categories) of sentence embeddings (N, 384), in the order of `CATEGORIES`."""

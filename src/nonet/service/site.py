@@ -38,6 +38,9 @@ _log = get_logger("site")
 class Site:
     """Everything that runs beside the web server. Making one takes the data folder and brings the database up to date.
 
+    Attributes:
+        warmed_up: set when all is loaded that the first prompts need.
+
     Args:
         settings: all settings.
         policy: the prompt policy; default as the settings say.
@@ -54,6 +57,7 @@ class Site:
         except BaseException:
             self._folder.close()
             raise
+        self.warmed_up = threading.Event()
         self._stop = threading.Event()
         self._rereading = threading.Lock()
         self._watch = threading.Thread(target=self._run, name="nonet-watch", daemon=True)
@@ -120,6 +124,8 @@ class Site:
             self.services.policy.check("an apple", level=self.settings.safety)
         except NonetError as error:
             _log.warning("policy", code=error.code)
+        finally:
+            self.warmed_up.set()
 
     def close_doors(self) -> None:
         """Accept nothing and begin nothing from here on."""
