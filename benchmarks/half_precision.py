@@ -1,6 +1,7 @@
 """What half precision changes of what is drawn: `python benchmarks/half_precision.py [--model doodle]`.
 
-For float16 and bfloat16 against float32, the codec in float32 as always:
+For float16, bfloat16 and weights in float16 that are computed with in float32 (`half weights`), against float32, the
+codec in float32 as always:
 
 - `next`: share of places where the likeliest next token is the same after the same tokens (those that float32 takes)
 - `greedy`: share of the same tokens when each type draws on after its own, and where they part; every prompt is drawn
@@ -29,6 +30,7 @@ from nonet.checkpoints import Model, load
 from nonet.engine import Drawn, DrawRequest, Engine, Failed, painting
 from nonet.training.evaluate import precision
 
+HALF_WEIGHTS = "half weights"
 PROMPTS = ("a red apple on a table", "a cat on the moon", "a blue car", "a penguin with a guitar")
 CAPTIONS = [f"a {thing}" for thing in (*ANIMALS, *THINGS)]
 
@@ -86,7 +88,8 @@ def drawn(engine: Engine, captions: Sequence[str]) -> Tensor:
 
 
 def measured(name: str, dtype: str, reference: dict[str, Tensor], captions: Sequence[str]) -> dict[str, Any]:
-    model = load(name, device="cpu", dtype=dtype)
+    model = load(name, device="cpu", dtype="float32" if dtype == HALF_WEIGHTS else dtype)
+    model.decoder.half_weights = dtype == HALF_WEIGHTS
     result: dict[str, Any] = {}
     with Engine(model) as engine:
         tokens_PT = greedy(engine, PROMPTS)
@@ -112,13 +115,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="doodle")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--captions", type=int, default=len(CAPTIONS), help="drawings for R-precision")
+    parser.add_argument(
+        "--kinds",
+        default=f"float16,bfloat16,{HALF_WEIGHTS}",
+        help="what is measured against float32; processors without half precision take minutes a picture for the first two",
+    )
     options = parser.parse_args(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
     reference: dict[str, Tensor] = {}
     captions = CAPTIONS[: options.captions]
-    kinds = ("float32", "float16", "bfloat16")
-    result = {kind: measured(options.model, kind, reference, captions) for kind in kinds}
+    kinds = options.kinds.split(",")
+    result = {kind: measured(options.model, kind, reference, captions) for kind in ("float32", *kinds)}
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
 
 

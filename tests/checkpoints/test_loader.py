@@ -102,7 +102,9 @@ def test_weights_in_another_type(tmp_path: Path, dtype: str | torch.dtype, toler
 
 
 def test_a_small_model_is_computed_in_float32_where_nothing_is_said() -> None:
-    assert nonet.load(GOLDEN / "dalle", device="cpu").dtype == torch.float32
+    model = nonet.load(GOLDEN / "dalle", device="cpu")
+    assert model.dtype == torch.float32
+    assert not model.decoder.half_weights
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,9 @@ def test_a_large_model_is_computed_in_what_the_processor_can(
     model = nonet.load(GOLDEN / "dalle", device="cpu")
     assert model.dtype == dtype
     assert model.codec.post_quant_conv.weight.dtype == torch.float32
+    # Where nothing half as wide can be computed with, weights alone may be; not where somebody asks for float32.
+    assert model.decoder.half_weights == (dtype == torch.float32)
+    assert not nonet.load(GOLDEN / "dalle", device="cpu", dtype=dtype).decoder.half_weights
 
 
 def test_what_a_loaded_model_says_of_itself(tmp_path: Path) -> None:

@@ -238,3 +238,41 @@ def test_half_precision_is_packed_where_the_processor_has_it(
     difference = stepped(packed, tokens_BT, [(3, text)]) - wanted
     # Steps of rounding, no more: both sum in float32.
     assert float(difference.abs().max()) <= 16 * torch.finfo(dtype).eps * float(wanted.abs().max())
+
+
+needs_fbgemm = pytest.mark.skipif(
+    "fbgemm" not in torch.backends.quantized.supported_engines, reason="this processor has no such layout"
+)
+
+
+@needs_fbgemm
+def test_weights_in_half_precision_are_multiplied_in_single() -> None:
+    projection = Projection(300, 70)
+    torch.nn.init.normal_(projection.weight)
+    rounded = projection.weight.detach().half().float()
+    projection.pack(release=True, half=True)
+    assert projection.weight.is_meta
+    x = torch.randn(18, 300)
+    with torch.no_grad():
+        products = projection(x)
+        assert torch.allclose(products, x @ rounded.T, atol=1e-4)
+        # A row is the same to the last bit whatever rows there are.
+        assert all(torch.equal(projection(x[:n]), products[:n]) for n in range(1, 18))
+        assert torch.equal(projection(x.view(2, 9, 300)), products.view(2, 9, 70))
+    assert torch.equal(copy.deepcopy(projection).weight, rounded)
+    projection.unpack()
+    assert torch.equal(projection.weight, rounded)
+
+
+@needs_fbgemm
+@torch.inference_mode()
+def test_a_decoder_may_keep_its_weights_in_half_precision(decoder: ImageDecoder) -> None:
+    tokens_BT = picture(3, 0)
+    rounded, packed = copy.deepcopy(decoder), copy.deepcopy(decoder)
+    for module in rounded.modules():
+        if isinstance(module, Projection):
+            module.weight.data = module.weight.half().float()
+    packed.half_weights = True
+    packed.pack()
+    wanted = stepped(rounded, tokens_BT, [(3, context(5, 1))])
+    assert (stepped(packed, tokens_BT, [(3, context(5, 1))]) - wanted).abs().max() < 1e-5

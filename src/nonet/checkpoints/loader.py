@@ -57,7 +57,8 @@ def load(
             folder `vqgan` in it or beside it, and among what was pulled; a model without one has no pixels.
         device: as torch names it; `auto` is CUDA where there is one, else the CPU.
         dtype: float32, float16 or bfloat16; `auto` is half precision for large models on a device that computes
-            in it: float16, which rounds finer, on a CPU that has both, bfloat16 on a GPU. Else it is float32.
+            in it: float16, which rounds finer, on a CPU that has both, bfloat16 on a GPU. Else it is float32, of which
+            an `Engine` keeps a large model's weights in float16 on a CPU (see `Projection.pack`).
         codec_dtype: the same for the codec alone. It runs once a picture, on a CPU no faster in half precision,
             and what is rounded there is seen.
         judge: published CLIP weights that choose among candidates, a folder or the Hub id of what was fetched (see
@@ -71,6 +72,8 @@ def load(
     loader = _Loader(path, None if codec is None else _existing(codec), where, dtype, codec_dtype)
     clip = None if judge is None else load_clip(judge, where)
     model = apart(loader.load)
+    large = sum(parameter.nbytes for parameter in model.seq2seq.parameters()) > _SMALL_BYTES
+    model.decoder.half_weights = dtype == "auto" and model.dtype == torch.float32 and large
     if clip is not None:
         model.judge = clip
     model.folder = path if path.is_dir() else path.parent

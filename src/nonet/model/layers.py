@@ -43,12 +43,16 @@ class Projection(nn.Module):
     """A matrix product without bias; `weight` is (output, input)."""
 
     _packed: Tensor | None = None
+    _halves: Any = None
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self._halves is not None and not torch.is_grad_enabled():
+            widened: Tensor = torch.ops.quantized.linear_dynamic_fp16.default(x, self._halves)
+            return widened
         if self._packed is not None and not torch.is_grad_enabled():
             # The overload itself: looking it up takes longer than a small product.
             product = torch.ops.mkldnn._linear_pointwise.default
@@ -58,7 +62,7 @@ class Projection(nn.Module):
             self.unpack()
         return F.linear(x, self.weight)
 
-    def pack(self, *, release: bool = False) -> None:
+    def pack(self, *, release: bool = False, half: bool = False) -> None:
         """Keep a copy of the weight in oneDNN's layout, on a CPU that computes in its type; elsewhere do nothing.
 
         With it a product of few rows is faster, and a row's result is the same to the last bit in
@@ -71,21 +75,29 @@ class Projection(nn.Module):
         Args:
             release: keep no other copy: `weight` then has a shape and a type, but no values, until something
                 needs them (`unpack`).
+            half: keep it in float16 instead, in FBGEMM's layout where there is one. Half as much is read; each number
+                is widened when it is used, so that products and sums are still in float32.
         """
         if not _can_pack(self.weight):
             return
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous())
+        self.unpack()
+        if half and self.weight.dtype == torch.float32 and "fbgemm" in torch.backends.quantized.supported_engines:
+            self._halves = torch.ops.quantized.linear_prepack_fp16(self.weight.detach().contiguous(), None)
+        else:
+            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous())
         if release:
             empty = torch.empty_like(self.weight, device="meta")
             self.weight = nn.Parameter(empty, requires_grad=self.weight.requires_grad)
 
     def unpack(self) -> None:
-        """Give the packed copy up; `weight` has its values again."""
-        if self._packed is not None and self.weight.is_meta:
-            # Laying out and back rounds nothing.
-            values = self._packed.to_dense()
+        """Give the packed copy up; `weight` has its values again, or what float16 has left of them."""
+        if self.weight.is_meta and (self._packed is not None or self._halves is not None):
+            if self._halves is not None:
+                values = torch.ops.quantized.linear_unpack_fp16(self._halves)[0].float()
+            else:
+                values = self._packed.to_dense()  # laying out and back rounds nothing
             self.weight = nn.Parameter(values, requires_grad=self.weight.requires_grad)
-        self._packed = None
+        self._packed = self._halves = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self.unpack()
@@ -101,7 +113,7 @@ class Projection(nn.Module):
         # The packed layout can be neither copied nor pickled.
         if self.weight.is_meta:
             self.unpack()
-        return {name: value for name, value in self.__dict__.items() if name != "_packed"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_packed", "_halves")}
 
 
 def _can_pack(weight: Tensor) -> bool:

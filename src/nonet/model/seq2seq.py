@@ -98,7 +98,13 @@ class DecoderLayer(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """Image tokens one after another, from text states and, for models with a memory, a hint per position."""
+    """Image tokens one after another, from text states and, for models with a memory, a hint per position.
+
+    Attributes:
+        half_weights: `pack` may round the projections' weights to float16; everything is still computed in their type.
+    """
+
+    half_weights = False
 
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
@@ -210,7 +216,7 @@ class ImageDecoder(nn.Module):
         for module in self.modules():
             if isinstance(module, Projection):
                 # The head's weight is kept: it is asked for type and device.
-                module.pack(release=release and module is not self.lm_head)
+                module.pack(release=release and module is not self.lm_head, half=self.half_weights)
 
     def step(
         self,
