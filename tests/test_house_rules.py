@@ -100,7 +100,9 @@ def test_files_are_short_enough_to_read() -> None:
 
 def test_tests_mirror_the_source_tree() -> None:
     tests = ROOT / "tests"
-    about_everything = {"test_docs.py", "test_docs_api.py", "test_docs_training.py", "test_house_rules.py"}
+    about_everything = {
+        f"test_{name}.py" for name in ("benchmarks", "docs", "docs_api", "docs_training", "house_rules")
+    }
     for path in tests.rglob("test_*.py"):
         name = path.relative_to(tests)
         if name.as_posix() in about_everything:

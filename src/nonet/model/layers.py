@@ -81,7 +81,11 @@ class Projection(nn.Module):
         if not _can_pack(self.weight):
             return
         self.unpack()
-        if half and self.weight.dtype == torch.float32 and "fbgemm" in torch.backends.quantized.supported_engines:
+        if (
+            half
+            and self.weight.dtype == torch.float32
+            and "fbgemm" in torch.backends.quantized.supported_engines
+        ):
             self._halves = torch.ops.quantized.linear_prepack_fp16(self.weight.detach().contiguous(), None)
         else:
             self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous())

@@ -86,15 +86,16 @@ def activated(canvas: Canvas, norm: nn.GroupNorm, conv: nn.Conv2d) -> Iterator[t
     faster = Winograd(conv) if Winograd.suits(conv, height, width) else None
     for rows in canvas.strips():
         low, high = max(rows.start - 1, 0), min(rows.stop + 1, height)
-        seen_HWC = F.silu(torch.addcmul(shift_C, canvas.x_HWC[low:high].float(), scale_C), inplace=True)
-        if high - low < rows.stop - rows.start + 2:
-            # Beyond the picture there are zeros, after the activation.
-            seen_HWC = F.pad(seen_HWC, (0, 0, 0, 0, low - rows.start + 1, rows.stop + 1 - high))
+        # Beyond the picture there are zeros, after the activation.
+        seen_HWC = scale_C.new_zeros(rows.stop - rows.start + 2, width + 2, len(scale_C))
+        inside_HWC = seen_HWC[low - rows.start + 1 : high - rows.start + 1, 1:-1]
+        torch.addcmul(shift_C, canvas.x_HWC[low:high].float(), scale_C, out=inside_HWC)
+        F.silu(inside_HWC, inplace=True)
         if faster is not None:
             yield rows, faster(seen_HWC)
             continue
         seen_1CHW = seen_HWC.to(conv.weight.dtype).permute(2, 0, 1)[None]
-        yield rows, F.conv2d(seen_1CHW, conv.weight, conv.bias, padding=(0, 1))[0].permute(1, 2, 0)
+        yield rows, F.conv2d(seen_1CHW, conv.weight, conv.bias)[0].permute(1, 2, 0)
 
 
 def through_block(canvas: Canvas, block: ResnetBlock) -> Canvas:

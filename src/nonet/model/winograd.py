@@ -9,7 +9,6 @@ the numbers' size; half precision would not bear it.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Of the polynomial that is evaluated at 0, 1, -1, 2, -2 and infinity.
@@ -52,11 +51,10 @@ class Winograd:
         plain = conv.kernel_size == (3, 3) and conv.stride == (1, 1) and conv.weight.dtype == torch.float32
         return plain and min(conv.in_channels, conv.out_channels) >= 64 and not (height % 4 or width % 4)
 
-    def __call__(self, seen_HWC: Tensor) -> Tensor:
-        """Rows (H, W, K) of rows (H + 2, W, C): one more is seen above and below, beside the picture are zeros."""
-        height, width = seen_HWC.shape[0] - 2, seen_HWC.shape[1]
+    def __call__(self, x_HWC: Tensor) -> Tensor:
+        """Rows (H, W, K) of rows (H + 2, W + 2, C), contiguous: one more is seen on each side."""
+        height, width = x_HWC.shape[0] - 2, x_HWC.shape[1] - 2
         channels, outputs = self._kernel_36CK.shape[1:]
-        x_HWC = F.pad(seen_HWC, (0, 0, 1, 1))
         row, column, channel = x_HWC.stride()
         tiles = height // 4, width // 4
         # Tiles overlap by two rows and columns.
