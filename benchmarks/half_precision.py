@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--kinds",
         default=f"float16,bfloat16,{HALF_WEIGHTS}",
-        help="what is measured against float32; processors without half precision take minutes a picture for the first two",
+        help="what is measured against float32; the first two are slow where the processor has no half precision",
     )
     options = parser.parse_args(arguments)
     if options.threads:
