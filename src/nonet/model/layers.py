@@ -95,11 +95,12 @@ class Projection(nn.Module):
 
     def unpack(self) -> None:
         """Give the packed copy up; `weight` has its values again, or what float16 has left of them."""
-        if self.weight.is_meta and (self._packed is not None or self._halves is not None):
-            if self._halves is not None:
-                values = torch.ops.quantized.linear_unpack_fp16(self._halves)[0].float()
-            else:
-                values = self._packed.to_dense()  # laying out and back rounds nothing
+        values: Tensor | None = None
+        if self.weight.is_meta and self._halves is not None:
+            values = torch.ops.quantized.linear_unpack_fp16(self._halves)[0].float()
+        elif self.weight.is_meta and self._packed is not None:
+            values = self._packed.to_dense()  # laying out and back rounds nothing
+        if values is not None:
             self.weight = nn.Parameter(values, requires_grad=self.weight.requires_grad)
         self._packed = self._halves = None
 
