@@ -27,7 +27,26 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-class _Asker(HttpUser):
+class _InItsTime(HttpUser):
+    """Does something whenever it is due, however long the last time took."""
+
+    abstract = True
+
+    def on_start(self) -> None:
+        """The first time is now."""
+        self.due = time.time()
+
+    def pause(self) -> float:
+        """Seconds from one time to the next."""
+        raise NotImplementedError
+
+    def wait_time(self) -> float:
+        """Until it is due; locust's own pacing would soon bring all users into one beat."""
+        self.due += self.pause()
+        return max(0.0, self.due - time.time())
+
+
+class _Asker(_InItsTime):
     """Asks for drawings, in a beat of its own."""
 
     abstract = True
@@ -37,12 +56,11 @@ class _Asker(HttpUser):
     def on_start(self) -> None:
         """Begin at any time of the beat, so that they do not all ask at once."""
         time.sleep(random.uniform(0, self.beat))
-        self.due = time.time()
+        super().on_start()
 
-    def wait_time(self) -> float:
-        """Until its next beat; locust's own pacing counts from when users are made and would bring all into one."""
-        self.due += self.beat
-        return max(0.0, self.due - time.time())
+    def pause(self) -> float:
+        """The beat."""
+        return self.beat
 
     def ask(self) -> str | None:
         """Ask for one; a refusal for want of room is an answer, counted under a name of its own."""
@@ -117,7 +135,7 @@ class Light(_Asker):
             self.wait_for(id, "light drawn")
 
 
-class Reader(HttpUser):
+class Reader(_InItsTime):
     """Reads pages and drawings: ten of them make fifty requests a second, each whenever it likes."""
 
     fixed_count = 10
@@ -127,12 +145,11 @@ class Reader(HttpUser):
         self.id = self.client.post(
             "/api/drawings", json={"prompt": PROMPTS[0], "count": 1}, headers=bearer("crowd"), name="ask"
         ).json()["id"]
-        self.due = time.time()
+        super().on_start()
 
-    def wait_time(self) -> float:
-        """Five times a second, by chance: who paces evenly is soon brought into one beat with all others."""
-        self.due += random.expovariate(5)
-        return max(0.0, self.due - time.time())
+    def pause(self) -> float:
+        """Five times a second, by chance."""
+        return random.expovariate(5)
 
     @task(4)
     def status(self) -> None:

@@ -69,8 +69,8 @@ def load(
             `setting_invalid` for a device or type that there is not.
     """
     path, where = locate(name_or_path), _device(device)
+    clip = None if judge is None else apart(lambda: load_clip(judge, where))
     loader = _Loader(path, None if codec is None else _existing(codec), where, dtype, codec_dtype)
-    clip = None if judge is None else load_clip(judge, where)
     model = apart(loader.load)
     large = sum(parameter.nbytes for parameter in model.seq2seq.parameters()) > _SMALL_BYTES
     model.decoder.half_weights = dtype == "auto" and model.dtype == torch.float32 and large

@@ -62,7 +62,9 @@ class Engine:
         large = _bytes_of(decoder) > LARGE_BYTES
         self.threads = threads or torch.get_num_threads()
         self._step_threads = self.threads if large else 1
-        hands = Hands(self.threads, beside=not large)
+        # A large model on a GPU has nothing to share out among cores.
+        shared = not large or decoder.lm_head.weight.device.type == "cpu"
+        hands = Hands(self.threads if shared else 1, beside=not large)
 
         def ready() -> Batcher:
             decoder.pack(release=large)

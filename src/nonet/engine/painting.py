@@ -22,10 +22,8 @@ GRAY = 128
 """What is not drawn yet."""
 DECODE_BYTES = {"cpu": 512 << 20, "cuda": 4 << 30}
 """Memory that one decode may take, roughly, by kind of device."""
-
-
-LARGE_BYTES = 16 << 20
-"""Memory of one picture's widest activation that makes a codec a large one."""
+WIDE_BYTES = 16 << 20
+"""Memory of one picture's widest activation from which on pictures are painted one at a time."""
 
 
 class Painter:
@@ -48,7 +46,7 @@ class Painter:
         self._fitting = max(1, DECODE_BYTES.get(kind, DECODE_BYTES["cpu"]) // (4 * widest))
         # On a processor three at once are as fast as sixteen, large ones no faster than one, and whoever waits waits
         # less.
-        most = 16 if kind != "cpu" else 3 if widest < LARGE_BYTES else 1
+        most = 16 if kind != "cpu" else 3 if widest < WIDE_BYTES else 1
         self.batch = min(most, self._fitting)
         # Where a convolution of one picture has no more inputs than this, torch takes another one for it.
         narrowest = min(config.z_channels, config.ch * min(config.ch_mult)) * model.image_length
