@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nonet.model import strips
-from nonet.model.vqgan import VQGAN, ResnetBlock, VQGANConfig
+from nonet.model.vqgan import VQGAN, Level, Upsample, VQGANConfig
 
 
 @pytest.fixture(autouse=True)
@@ -37,12 +38,12 @@ def picture(*shape: int) -> Tensor:
 @pytest.mark.parametrize("height", [1, 3, 7, 12])
 @pytest.mark.parametrize("widths", [(32, 32), (64, 32), (64, 64)])
 def test_strips_give_what_the_modules_give(height: int, widths: tuple[int, int]) -> None:
-    blocks = [filled(ResnetBlock(*widths, "group"), 1), filled(ResnetBlock(widths[1], widths[1], "group"), 2)]
+    level = filled(Level([widths[0], widths[1], widths[1]], attention=False, norm="group"), 1)
     norm = filled(nn.GroupNorm(32, widths[1], eps=1e-6), 3)
     conv = filled(nn.Conv2d(widths[1], 3, 3, padding=1), 4)
     x = picture(1, widths[0], height, 20)
-    wanted = conv(F.silu(norm(blocks[1](blocks[0](x)))))
-    drawn = strips.finished(x[0].clone(), blocks, norm, conv)
+    wanted = conv(F.silu(norm(level(x))))
+    drawn = strips.finished(x[0].clone(), [level], norm, conv)
     assert float(wanted.std()) > 0.1
     torch.testing.assert_close(drawn, wanted[0].permute(1, 2, 0), atol=2e-5, rtol=0)
 
@@ -62,6 +63,29 @@ def test_doubling_is_a_part_of_the_convolution(size: tuple[int, int]) -> None:
     conv.weight = nn.Parameter(conv.weight.detach() / 2)
     conv.bias = nn.Parameter(conv.bias.detach() / 2)
     torch.testing.assert_close(doubled(x, conv), wanted, atol=2e-5, rtol=0)
+
+
+def test_levels_follow_one_another() -> None:
+    levels = [Level([64, 32], attention=False, norm="group"), Level([32, 64], attention=False, norm="group")]
+    levels[0].upsample = Upsample(32)
+    for seed, level in enumerate(levels):
+        filled(level, seed)
+    norm = filled(nn.GroupNorm(32, 64, eps=1e-6), 3)
+    conv = filled(nn.Conv2d(64, 3, 3, padding=1), 4)
+    x = picture(1, 64, 6, 10)
+    wanted = conv(F.silu(norm(levels[1](levels[0](x)))))
+    drawn = strips.finished(x[0].clone(), levels, norm, conv)
+    torch.testing.assert_close(drawn, wanted[0].permute(1, 2, 0), atol=2e-5, rtol=0)
+
+
+def test_attention_sees_whole_pictures() -> None:
+    config = replace(CONFIG, ch_mult=(1, 1, 1), attn_resolutions=(16,))
+    codec = filled(VQGAN(config))
+    tokens_BT = torch.randint(30, (1, 64), generator=torch.Generator().manual_seed(2))
+    drawn = codec.decode(tokens_BT)
+    codec.requires_grad_(True)
+    plain = codec.decode(tokens_BT)
+    torch.testing.assert_close(drawn, plain.detach(), atol=5e-5, rtol=0)
 
 
 CONFIG = VQGANConfig(
@@ -102,12 +126,12 @@ def test_a_large_codec_draws_in_strips_and_trains_without(
         counted(monkeypatch, strips.Doubled, "__call__"),
     )
     drawn = codec.decode(tokens_BT)
-    assert (len(in_strips), len(doubled)) == (3, 3)
+    assert (len(in_strips), len(doubled)) == (3, 1)
     codec.requires_grad_(True)
     plain = codec.decode(tokens_BT)
     plain.sum().backward()  # type: ignore[no-untyped-call]
     codec.requires_grad_(False)
-    assert (len(in_strips), len(doubled)) == (3, 3)
+    assert (len(in_strips), len(doubled)) == (3, 1)
     assert codec.post_quant_conv.weight.grad is not None
     torch.testing.assert_close(drawn, plain.detach(), atol=5e-5, rtol=0)
 

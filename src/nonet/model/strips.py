@@ -1,4 +1,4 @@
-"""The picture decoder's large convolutions, for drawing with large codecs: the same numbers, less work.
+"""The picture decoder's convolutions, for drawing with large codecs: the same numbers, less work.
 
 At 256x256 pixels one tensor of the published codec has 32 MiB. Made whole, every norm, activation and sum costs more
 in taking memory from the system, page by page, and in carrying it through the caches than in arithmetic. Here two
@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nonet.model.winograd import Winograd
+from nonet.model.winograd import Conv3, version_of
 
 if TYPE_CHECKING:
-    from nonet.model.vqgan import ResnetBlock
+    from nonet.model.vqgan import Level, ResnetBlock
 
-STRIP_BYTES = 1 << 20
+STRIP_BYTES = 2 << 20
 """Of a strip, roughly: it and what is made of it stay in the second-level caches."""
 
 
@@ -43,6 +43,11 @@ class Canvas:
             canvas._count(canvas.x_HWC[rows])
         return canvas
 
+    @property
+    def x_1CHW(self) -> Tensor:
+        """The numbers as torch's convolutions take them."""
+        return self.x_HWC.permute(2, 0, 1)[None]
+
     def strips(self) -> Iterator[slice]:
         """The rows, in parts of a multiple of four."""
         height, width, channels = self.x_HWC.shape
@@ -50,14 +55,26 @@ class Canvas:
         for start in range(0, height, step):
             yield slice(start, min(start + step, height))
 
-    def write(self, rows: slice, x_HWC: Tensor) -> None:
-        """Fill rows; every row once."""
-        self.x_HWC[rows] = x_HWC
-        self._count(x_HWC)
+    def write(self, rows: slice, x: Tensor, bias_C: Tensor | None) -> None:
+        """Fill rows; every row once.
 
-    def add(self, rows: slice, x_HWC: Tensor) -> None:
-        """Add to rows; every row once, after `forget`."""
-        self._count(self.x_HWC[rows].add_(x_HWC))
+        Args:
+            x: (rows, W, C), or with more axes in the same order.
+            bias_C: to be added; None is 0.
+        """
+        mine = self.x_HWC[rows].view(x.shape)
+        if bias_C is None:
+            mine.copy_(x)
+        else:
+            torch.add(x, bias_C, out=mine)
+        self._count(self.x_HWC[rows])
+
+    def add(self, rows: slice, x: Tensor, bias_C: Tensor | None) -> None:
+        """Add to rows, as `write` fills them; every row once, after `forget`."""
+        mine = self.x_HWC[rows].view(x.shape).add_(x)
+        if bias_C is not None:
+            mine.add_(bias_C)
+        self._count(self.x_HWC[rows])
 
     def forget(self) -> None:
         """Begin to count again."""
@@ -80,22 +97,29 @@ class Canvas:
 
 
 def activated(canvas: Canvas, norm: nn.GroupNorm, conv: nn.Conv2d) -> Iterator[tuple[slice, Tensor]]:
-    """`conv(silu(norm(x)))`, strip by strip: rows and their (rows, W, C); `conv` is 3x3 and padded by 1."""
+    """`conv(silu(norm(x)))` without its bias, strip by strip: rows, and what `Canvas.write` takes.
+
+    `conv` is 3x3 and padded by 1.
+    """
     scale_C, shift_C = canvas.scale_and_shift(norm)
-    height, width, _ = canvas.x_HWC.shape
-    faster = Winograd(conv) if Winograd.suits(conv, height, width) else None
+    height, width, channels = canvas.x_HWC.shape
+    faster = conv.winograd(height, width) if isinstance(conv, Conv3) else None
+    most = max(rows.stop - rows.start for rows in canvas.strips())
+    # Beyond the picture there are zeros, after the activation; on its left and right for all strips.
+    padded_HWC = scale_C.new_zeros(most + 2, width + 2, channels)
     for rows in canvas.strips():
         low, high = max(rows.start - 1, 0), min(rows.stop + 1, height)
-        # Beyond the picture there are zeros, after the activation.
-        seen_HWC = scale_C.new_zeros(rows.stop - rows.start + 2, width + 2, len(scale_C))
+        seen_HWC = padded_HWC[: rows.stop - rows.start + 2]
         inside_HWC = seen_HWC[low - rows.start + 1 : high - rows.start + 1, 1:-1]
         torch.addcmul(shift_C, canvas.x_HWC[low:high].float(), scale_C, out=inside_HWC)
         F.silu(inside_HWC, inplace=True)
+        if rows.stop == height:
+            seen_HWC[-1].zero_()
         if faster is not None:
             yield rows, faster(seen_HWC)
             continue
         seen_1CHW = seen_HWC.to(conv.weight.dtype).permute(2, 0, 1)[None]
-        yield rows, F.conv2d(seen_1CHW, conv.weight, conv.bias)[0].permute(1, 2, 0)
+        yield rows, F.conv2d(seen_1CHW, conv.weight)[0].permute(1, 2, 0)
 
 
 def through_block(canvas: Canvas, block: ResnetBlock) -> Canvas:
@@ -104,30 +128,31 @@ def through_block(canvas: Canvas, block: ResnetBlock) -> Canvas:
     assert isinstance(block.norm2, nn.GroupNorm)
     size = canvas.x_HWC.shape[:2]
     inner = Canvas(canvas.x_HWC.new_empty(*size, block.conv1.out_channels))
-    for rows, x_HWC in activated(canvas, block.norm1, block.conv1):
-        inner.write(rows, x_HWC)
-    shortcut = block.nin_shortcut
-    if shortcut is None:
+    for rows, x in activated(canvas, block.norm1, block.conv1):
+        inner.write(rows, x, block.conv1.bias)
+    if block.nin_shortcut is None:
         canvas.forget()
-        for rows, x_HWC in activated(inner, block.norm2, block.conv2):
-            canvas.add(rows, x_HWC)
-        return canvas
-    out = Canvas(canvas.x_HWC.new_empty(*size, shortcut.out_channels))
-    for rows, x_HWC in activated(inner, block.norm2, block.conv2):
-        before_1CHW = canvas.x_HWC[rows].permute(2, 0, 1)[None]
-        out.write(rows, x_HWC.add_(shortcut(before_1CHW)[0].permute(1, 2, 0)))
-    return out
+    else:
+        canvas = Canvas(block.nin_shortcut(canvas.x_1CHW)[0].permute(1, 2, 0).contiguous())
+    for rows, x in activated(inner, block.norm2, block.conv2):
+        canvas.add(rows, x, block.conv2.bias)
+    return canvas
 
 
-def finished(x_CHW: Tensor, blocks: Iterable[ResnetBlock], norm: nn.GroupNorm, conv: nn.Conv2d) -> Tensor:
-    """One picture through residual blocks, norm and the last convolution: (H, W, out) pixels.
+def finished(x_CHW: Tensor, levels: Iterable[Level], norm: nn.GroupNorm, conv: nn.Conv2d) -> Tensor:
+    """One picture through levels without attention, norm and the last convolution: (H, W, out) pixels.
 
     Without gradients; `x_CHW` may be written over.
     """
     canvas = Canvas.of(x_CHW)
-    for block in blocks:
-        canvas = through_block(canvas, block)
-    return torch.cat([pixels_HWC for _, pixels_HWC in activated(canvas, norm, conv)])
+    for level in levels:
+        for block in level.blocks():
+            canvas = through_block(canvas, block)
+        if level.upsample is not None:
+            canvas = Canvas.of(level.upsample(canvas.x_1CHW)[0])
+    parts = [pixels_HWC for _, pixels_HWC in activated(canvas, norm, conv)]
+    pixels_HWC = torch.cat(parts)
+    return pixels_HWC if conv.bias is None else pixels_HWC.add_(conv.bias)
 
 
 class Doubled:
@@ -146,7 +171,7 @@ class Doubled:
 
     def __call__(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
         weight = conv.weight
-        made_of = weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version
+        made_of = version_of(weight)
         if made_of != self._made_of:
             self._kernels = [_kernel(weight, row, column) for row in (0, 1) for column in (0, 1)]
             self._made_of = made_of

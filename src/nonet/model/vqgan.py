@@ -6,7 +6,7 @@ VQGAN (Esser et al., "Taming Transformers for High-Resolution Image Synthesis", 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any, Literal, cast
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nonet.errors import NonetError
 from nonet.model import strips
+from nonet.model.winograd import Conv3
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,9 @@ class ResnetBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, norm: str) -> None:
         super().__init__()
         self.norm1 = make_norm(norm, in_channels)
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv1 = Conv3(in_channels, out_channels)
         self.norm2 = make_norm(norm, out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv2 = Conv3(out_channels, out_channels)
         self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -208,16 +209,15 @@ class Level(nn.Module):
         self.downsample: nn.Module | None = None
         self.upsample: nn.Module | None = None
 
-    def refined(self, x: Tensor) -> Tensor:
-        """What the blocks make of it, without the step."""
+    def blocks(self) -> Iterator[ResnetBlock]:
+        """`block`, typed."""
+        return (cast("ResnetBlock", block) for block in self.block)
+
+    def forward(self, x: Tensor) -> Tensor:
         for index, block in enumerate(self.block):
             x = block(x)
             if self.attn:
                 x = self.attn[index](x)
-        return x
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.refined(x)
         if self.downsample is not None:
             x = self.downsample(x)
         if self.upsample is not None:
@@ -296,32 +296,27 @@ class PictureDecoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.mid(self.conv_in(z.contiguous(memory_format=torch.channels_last)))
-        last, *levels = (cast("Level", level) for level in self.up)
-        for level in reversed(levels):
-            x = level.refined(x)
-            if level is levels[0] and self._in_strips(x):
-                return self._one_by_one(level, last, x)
-            assert level.upsample is not None
-            x = level.upsample(x)
-        x = last(x)
+        levels = [cast("Level", level) for level in reversed(self.up)]
+        if self._in_strips(x):
+            assert isinstance(self.norm_out, nn.GroupNorm)
+            # Attention sees whole pictures; it stands where they are small.
+            first = 1 + max((i for i, level in enumerate(levels) if level.attn), default=0)
+            for level in levels[:first]:
+                x = level(x)
+            drawn = [strips.finished(one, levels[first:], self.norm_out, self.conv_out) for one in x]
+            return torch.stack(drawn).permute(0, 3, 1, 2)
+        for level in levels:
+            x = level(x)
         x = self.conv_out(activated(self.norm_out, x))
         return F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
 
     def _in_strips(self, x: Tensor) -> bool:
-        """Whether one picture is so large at the last level that whole tensors cost more than strips."""
-        last = cast("Level", self.up[0])
-        plain = isinstance(self.norm_out, nn.GroupNorm) and not last.attn and self.patch_size == 1
+        """Whether one picture becomes so large at the last level that whole tensors cost more than strips."""
+        plain = isinstance(self.norm_out, nn.GroupNorm) and self.patch_size == 1
         trained = x.requires_grad or self.conv_out.weight.requires_grad
-        size = 4 * x[0].numel() * x.element_size()
+        positions = x.shape[2] * x.shape[3] * 4 ** (len(self.up) - 1)
+        size = positions * self.conv_out.in_channels * x.element_size()
         return plain and not trained and x.device.type == "cpu" and size > 8 * strips.STRIP_BYTES
-
-    def _one_by_one(self, before: Level, last: Level, x: Tensor) -> Tensor:
-        assert before.upsample is not None
-        assert isinstance(self.norm_out, nn.GroupNorm)
-        blocks = [cast("ResnetBlock", block) for block in last.block]
-        pictures = (before.upsample(x[i : i + 1])[0] for i in range(len(x)))
-        drawn = [strips.finished(picture, blocks, self.norm_out, self.conv_out) for picture in pictures]
-        return torch.stack(drawn).permute(0, 3, 1, 2)
 
 
 class Quantizer(nn.Module):

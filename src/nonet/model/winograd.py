@@ -32,7 +32,7 @@ _RESULT = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, 
 
 
 class Winograd:
-    """A convolution of 3x3 in this form; it does not follow when the weights change."""
+    """A convolution of 3x3 in this form, without its bias; it does not follow when the weights change."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         device = conv.weight.device
@@ -43,16 +43,12 @@ class Winograd:
         self._kernel_36CK = spread.flatten(0, 1).float().contiguous()
         self._to_36 = torch.kron(tile_66, tile_66).float()
         self._from_36 = torch.kron(result_46, result_46).float()
-        self._bias_K = conv.bias
-
-    @staticmethod
-    def suits(conv: nn.Conv2d, height: int, width: int) -> bool:
-        """Whether it is right and pays for pictures of this size."""
-        plain = conv.kernel_size == (3, 3) and conv.stride == (1, 1) and conv.weight.dtype == torch.float32
-        return plain and min(conv.in_channels, conv.out_channels) >= 64 and not (height % 4 or width % 4)
 
     def __call__(self, x_HWC: Tensor) -> Tensor:
-        """Rows (H, W, K) of rows (H + 2, W + 2, C), contiguous: one more is seen on each side."""
+        """Rows (H, W, K) of rows (H + 2, W + 2, C), contiguous: one more is seen on each side.
+
+        As a view (H / 4, 4, W / 4, 4, K), so that whoever puts them in their place copies them once.
+        """
         height, width = x_HWC.shape[0] - 2, x_HWC.shape[1] - 2
         channels, outputs = self._kernel_36CK.shape[1:]
         row, column, channel = x_HWC.stride()
@@ -61,5 +57,28 @@ class Winograd:
         x_66TTC = x_HWC.as_strided((6, 6, *tiles, channels), (row, column, 4 * row, 4 * column, channel))
         spread = torch.mm(self._to_36, x_66TTC.reshape(36, -1)).view(36, -1, channels)
         results = torch.mm(self._from_36, torch.bmm(spread, self._kernel_36CK).view(36, -1))
-        y_HWK = results.view(4, 4, *tiles, outputs).permute(2, 0, 3, 1, 4).reshape(height, width, outputs)
-        return y_HWK if self._bias_K is None else y_HWK.add_(self._bias_K)
+        return results.view(4, 4, *tiles, outputs).permute(2, 0, 3, 1, 4)
+
+
+class Conv3(nn.Conv2d):
+    """A convolution of 3x3, padded by 1, that keeps its Winograd form while its weights stay the same."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, padding=1)
+        self._kept: tuple[tuple[int, torch.dtype, int], Winograd] | None = None
+
+    def winograd(self, height: int, width: int) -> Winograd | None:
+        """The form for pictures of this size, if it is right and pays for them."""
+        if self.weight.dtype != torch.float32 or height % 4 or width % 4:
+            return None
+        if min(self.in_channels, self.out_channels) < 64:
+            return None
+        version = version_of(self.weight)
+        if self._kept is None or self._kept[0] != version:
+            self._kept = version, Winograd(self)
+        return self._kept[1]
+
+
+def version_of(weight: Tensor) -> tuple[int, torch.dtype, int]:
+    """What changes when a weight is changed, in place or for another."""
+    return weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version
