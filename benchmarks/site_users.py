@@ -7,7 +7,7 @@ import random
 import time
 from typing import Any
 
-from locust import HttpUser, task
+from locust import FastHttpUser, task
 
 PROMPTS = (
     "a red apple on a table",
@@ -27,8 +27,11 @@ def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
 
 
-class _InItsTime(HttpUser):
-    """Does something whenever it is due, however long the last time took."""
+class _InItsTime(FastHttpUser):
+    """Does something whenever it is due, however long the last time took.
+
+    Of locust's two kinds of users the one that needs less of the processor: it is the site's, too.
+    """
 
     abstract = True
 

@@ -154,8 +154,8 @@ def _password(request: Request) -> str:
         return ""
 
 
-def caller_of(request: Request) -> Caller:
-    """FastAPI dependency: who asks.
+async def caller_of(request: Request) -> Caller:
+    """FastAPI dependency: who asks. It waits for nothing, so it need not go through a thread as a `def` would.
 
     Raises:
         NonetError: `key_unknown`.

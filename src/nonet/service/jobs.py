@@ -19,6 +19,7 @@ from nonet.service.database import Database, now
 from nonet.service.engines import how_many, how_many_together
 from nonet.service.eta import Running, Speed
 from nonet.service.gate import Gate
+from nonet.service.hub import not_found
 from nonet.service.limits import Rate, check_size
 from nonet.service.records import PRIORITIES, Caller, Job, JobPicture, Place, Report
 from nonet.service.rows import (
@@ -26,6 +27,7 @@ from nonet.service.rows import (
     job_of,
     new_id,
     next_turn,
+    read_job,
     request_hash,
     request_values,
     throw_away,
@@ -145,7 +147,10 @@ class Jobs(Sharing):
             NonetError: `not_found`.
         """
         with self._database.read() as session:
-            return job_of(session, self._row(session, id))
+            job = read_job(session, id)
+        if job is None:
+            raise not_found()
+        return job
 
     def place(self, id: str) -> Place:
         """Where a job stands, and how long it will take.

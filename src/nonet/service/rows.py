@@ -7,9 +7,10 @@ import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from nonet.engine.request import DrawRequest
@@ -38,9 +39,7 @@ def pictures_of(session: Session, rows: Sequence[DrawingRow]) -> dict[int, list[
     found: dict[int, list[JobPicture]] = {row.seq: [] for row in rows}
     query = select(PictureRow).where(PictureRow.drawing.in_(list(found))).order_by(PictureRow.index)
     for one in session.scalars(query) if found else ():
-        found[one.drawing].append(
-            JobPicture(one.index, one.key, one.seed, one.score, list(one.sources), one.hidden)
-        )
+        found[one.drawing].append(_picture(one))
     return found
 
 
@@ -54,6 +53,22 @@ def jobs_of(session: Session, rows: Iterable[DrawingRow]) -> list[Job]:
 def job_of(session: Session, row: DrawingRow) -> Job:
     """The snapshot of a row with its pictures."""
     return jobs_of(session, [row])[0]
+
+
+def read_job(session: Session, id: str) -> Job | None:
+    """The snapshot of that id, for those who only read: without the objects that changes need, a third of the time."""
+    by_id, of_drawing = _reading()
+    row = session.execute(by_id, {"id": id}).one_or_none()
+    if row is None:
+        return None
+    return _job(row, [_picture(one) for one in session.execute(of_drawing, {"drawing": row.seq})])
+
+
+@cache
+def _reading() -> tuple[Select[Any], Select[Any]]:
+    drawings, pictures = DrawingRow.__table__, PictureRow.__table__
+    of_drawing = select(pictures).where(pictures.c.drawing == bindparam("drawing"))
+    return select(drawings).where(drawings.c.id == bindparam("id")), of_drawing.order_by(pictures.c.index)
 
 
 def report_of(row: ReportRow, job_id: str) -> Report:
@@ -95,7 +110,13 @@ def throw_away(session: Session, drawing: int) -> None:
     session.flush()
 
 
-def _job(row: DrawingRow, pictures: list[JobPicture]) -> Job:
+def _picture(row: PictureRow | Row[Any]) -> JobPicture:
+    # A row read without its object is a tuple too, and tuples have an `index` of their own.
+    index = row.index if isinstance(row, PictureRow) else row._mapping["index"]
+    return JobPicture(index, row.key, row.seed, row.score, list(row.sources), row.hidden)
+
+
+def _job(row: DrawingRow | Row[Any], pictures: list[JobPicture]) -> Job:
     error = None
     if row.error_code is not None:
         error = (row.error_code, row.error_message or "", row.error_hint or "")

@@ -51,13 +51,13 @@ def surround(app: FastAPI, services: Services) -> None:
     app.add_middleware(AnswerHeaders, services=services)
 
 
-def asker(request: Request) -> Caller:
+async def asker(request: Request) -> Caller:
     """FastAPI dependency: who asks for a drawing; the answer will say how often they still may.
 
     Raises:
         NonetError: `key_unknown`.
     """
-    caller = caller_of(request)
+    caller = await caller_of(request)
     request.state.asker = caller
     return caller
 
