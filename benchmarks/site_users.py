@@ -144,7 +144,8 @@ class Reader(_InItsTime):
     fixed_count = 10
 
     def on_start(self) -> None:
-        """Have a drawing to look at."""
+        """Have a drawing to look at, not all at the same moment."""
+        time.sleep(random.uniform(0, 10))
         self.id = self.client.post(
             "/api/drawings", json={"prompt": PROMPTS[0], "count": 1}, headers=bearer("crowd"), name="ask"
         ).json()["id"]

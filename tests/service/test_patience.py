@@ -14,7 +14,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from live_server import served
-from nonet.service.patience import protocol_class
+from nonet.service.patience import HEADER_BYTES, protocol_class
 
 # Twice the largest send and receive buffers that a kernel gives a socket here.
 LARGE = 16 << 20
@@ -68,6 +68,47 @@ def test_the_second_request_of_a_connection_has_no_more_time(address: tuple[str,
         assert b"200" in connection.recv(65_536)
         connection.sendall(b"GET / HTTP/1.1\r\n")
         assert closed_after(connection, keep_sending=b"a") < 10
+
+
+def test_a_connection_that_says_next_to_nothing_after_a_request_is_not_kept(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in connection.recv(65_536)
+        connection.sendall(b"\r\n")
+        assert closed_after(connection) < 10
+
+
+def test_headers_have_a_length(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        connection.settimeout(10)
+        got = b""
+        for number in range(200):
+            try:
+                connection.sendall(b"X-%d: %s\r\n" % (number, b"a" * 1000))
+            except OSError:
+                break  # closed already
+        try:
+            while piece := connection.recv(65_536):
+                got += piece
+        except OSError:
+            pass  # what was sent after it closed is answered by a reset
+        assert not got or got.startswith(b"HTTP/1.1 400")
+        assert b"200 OK" not in got
+
+
+def test_a_body_is_no_headers_and_may_come_late(address: tuple[str, int]) -> None:
+    """The app answers without reading it; then the connection serves the next request."""
+    with socket.create_connection(address) as connection:
+        connection.settimeout(10)
+        size = 4 * HEADER_BYTES
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size)
+        assert b"200" in connection.recv(65_536)
+        for _ in range(4):
+            time.sleep(0.3)
+            connection.sendall(b"x" * (size // 4))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in connection.recv(65_536)
 
 
 def test_a_reader_that_takes_nothing_is_cut_off(address: tuple[str, int]) -> None:

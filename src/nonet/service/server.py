@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from nonet.errors import NonetError
+from nonet.service import views
 from nonet.service.app import create_app
 from nonet.service.logs import get_logger
 from nonet.service.metrics import Metrics
@@ -117,10 +118,11 @@ def app_of(site: Site) -> FastAPI:
 
 
 def keep_loaded(site: Site) -> None:
-    """Take what is loaded out of the garbage collector's rounds.
+    """Load what the first requests need, and take what is loaded out of the garbage collector's rounds.
 
     There are 200,000 objects of it, and to go through them takes a tenth of a second, in which nothing is answered.
     """
+    views.warm_up()
     site.warmed_up.wait()
     gc.collect()
     gc.freeze()
@@ -150,7 +152,6 @@ def serve(settings: Settings, *, announce: Callable[[str], None] = lambda addres
         server_header=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=CLOSE_SECONDS,
-        h11_max_incomplete_event_size=32_768,
         proxy_headers=False,
     )
     server = Server(config, site)

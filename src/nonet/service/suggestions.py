@@ -43,17 +43,21 @@ def ideas(count: int, rng: random.Random | None = None) -> list[str]:
     return found
 
 
+@cache
+def _phrases() -> list[tuple[str, re.Pattern[str]]]:
+    return [
+        (slot, re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)", re.IGNORECASE))
+        for slot in _SLOTS
+        for phrase in parts()[slot]
+    ]
+
+
 def alike(prompt: str, count: int, rng: random.Random | None = None) -> list[str]:
     """Up to `count` lines like `prompt`: one known phrase is another, or a place or hat is added."""
     rng = rng or random.Random()
     lists = parts()
     line = " ".join(prompt.split())
-    spots = [
-        (slot, match.span())
-        for slot in _SLOTS
-        for phrase in lists[slot]
-        if (match := re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", line, re.IGNORECASE))
-    ]
+    spots = [(slot, match.span()) for slot, phrase in _phrases() if (match := phrase.search(line))]
     placed = any(slot == "where" for slot, _ in spots)
     found: list[str] = []
     for _ in range(count * 8):
