@@ -51,6 +51,8 @@ class Watch(threading.Thread):
             "queue": "nonet_queue_length",
             "drawing": "nonet_drawing",
             "rows": "nonet_batch_rows",
+            "seconds_sum": "nonet_drawing_seconds_sum",
+            "seconds_count": "nonet_drawing_seconds_count",
             "eta_error_sum": "nonet_eta_error_seconds_sum",
             "eta_error_count": "nonet_eta_error_seconds_count",
         }
@@ -124,6 +126,7 @@ def report(rows: list[dict[str, str]], watched: list[dict[str, float]]) -> dict[
     first, last = watched[0], watched[-1]
     seconds = max(1e-9, last["time"] - first["time"])
     told = last["eta_error_count"] - first["eta_error_count"]
+    drawn = last["seconds_count"] - first["seconds_count"]
     return {
         "answers": {
             row["Name"]: {
@@ -137,6 +140,7 @@ def report(rows: list[dict[str, str]], watched: list[dict[str, float]]) -> dict[
             if row["Name"] != "Aggregated"
         },
         "pictures_a_second": round((last["pictures"] - first["pictures"]) / seconds, 2),
+        "mean_drawing_s": round((last["seconds_sum"] - first["seconds_sum"]) / drawn, 1) if drawn else None,
         "queue_at_end": last["queue"],
         "site_mb": [
             round(first["site_mb"]),

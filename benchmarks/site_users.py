@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from datetime import datetime
 from typing import Any
 
 from locust import FastHttpUser, task
@@ -88,10 +89,20 @@ class _Asker(_InItsTime):
             if found["state"] not in ("queued", "drawing"):
                 break
         error = None if found["state"] == "drawn" else RuntimeError(found["state"])
+        self.count(name, time.perf_counter() - began, error)
+        if error is None:
+            created, started, ended = (
+                datetime.fromisoformat(found[name]) for name in ("created", "started", "ended")
+            )
+            self.count(f"{name}: waited", (started - created).total_seconds())
+            self.count(f"{name}: in hand", (ended - started).total_seconds())
+
+    def count(self, name: str, seconds: float, error: Exception | None = None) -> None:
+        """Put a time into locust's table."""
         self.environment.events.request.fire(
             request_type="JOB",
             name=name,
-            response_time=1000 * (time.perf_counter() - began),
+            response_time=1000 * seconds,
             response_length=0,
             exception=error,
             context={},
