@@ -249,9 +249,7 @@ def test_closing_ends_all_streams() -> None:
         engine.submit(CAT)
     assert caught.value.code == "cancelled"
     assert not [
-        thread
-        for thread in threading.enumerate()
-        if thread.name == "nonet-engine" and thread is engine._thread
+        thread for thread in threading.enumerate() if thread in [lane.thread for lane in engine.lanes]
     ]
 
 

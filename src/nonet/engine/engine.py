@@ -1,10 +1,9 @@
-"""The engine: one thread that owns a model and draws all requests with it."""
+"""The engine: it owns a model and draws all requests with it."""
 
 from __future__ import annotations
 
 import atexit
 import threading
-from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self
 
@@ -13,12 +12,13 @@ import torch
 from nonet.engine.batcher import Batcher
 from nonet.engine.hands import Hands
 from nonet.engine.job import Job
+from nonet.engine.lane import Lane
 from nonet.engine.needs import DrawingModel, settled
 from nonet.engine.request import DrawRequest
 from nonet.engine.stream import DrawStream
 from nonet.errors import NonetError
 from nonet.model.seq2seq import ImageDecoder
-from nonet.threads import apart, use_threads
+from nonet.threads import apart
 
 CACHE_BYTES = 1 << 30
 """Memory for keys and values on a CPU, unless the weights are larger: then as much as the weights."""
@@ -28,12 +28,16 @@ LARGE_BYTES = 256 << 20
 """Of larger decoders only the packed copy of the weights is kept while an engine has them, and all cores draw a token.
 
 A step of a smaller one is a hundred operations of some microseconds each. Two cores that hand such parts to one
-another, and wait for one another after each, take longer than one: they work on different pictures instead (`Hands`).
+another, and wait for one another after each, take longer than one: they work on different pictures (`Hands`) and on
+different requests (`Lane`) instead.
 """
+LANES_MAX = 4
+LANE_ROWS = 36
+"""Two requests of nine guided pictures: with fewer rows a lane is not worth its thread."""
 
 
 class Engine:
-    """Draws requests with one model, all in one batch.
+    """Draws requests with one model, in one batch or, where one core draws a token, in a batch for each core.
 
     From its making on, nobody else may use or change the model's networks.
 
@@ -61,30 +65,34 @@ class Engine:
         decoder = model.decoder.eval()
         large = _bytes_of(decoder) > LARGE_BYTES
         self.threads = threads or torch.get_num_threads()
-        self._step_threads = self.threads if large else 1
         # A large model on a GPU has nothing to share out among cores.
-        shared = not large or decoder.lm_head.weight.device.type == "cpu"
-        hands = Hands(self.threads if shared else 1, beside=not large)
+        on_cpu = decoder.lm_head.weight.device.type == "cpu"
+        cores = self.threads if on_cpu or not large else 1
 
-        def ready() -> Batcher:
+        def ready() -> list[Batcher]:
             decoder.pack(release=large)
             rows = rows_that_fit(decoder) if max_rows is None else max_rows
-            return Batcher(model, max_rows=rows, low_memory=low_memory, hands=hands)
+            many = on_cpu and not large and not low_memory
+            count = max(1, min(cores, LANES_MAX, rows // LANE_ROWS)) if many else 1
+            hands = [Hands(cores, beside=not large) for _ in range(count)]
+            return [Batcher(model, max_rows=rows // count, low_memory=low_memory, hands=one) for one in hands]
 
         # Laying weights out is no slower with one thread, and leaves no helpers to this one.
-        self._batcher = apart(ready, threads=1)
-        self._inbox: SimpleQueue[Job | None] = SimpleQueue()
+        batchers = apart(ready, threads=1)
         self._closing = False
         self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="nonet-engine", daemon=True)
-        self._thread.start()
+        step_cores = self.threads if large else 1
+        self.lanes: list[Lane] = []
+        for batcher in batchers:
+            self.lanes.append(Lane(batcher, cores=step_cores, ended=self._end))
         # A daemon must not be inside torch when the interpreter is taken down.
         atexit.register(self.close)
 
     @property
     def rows(self) -> tuple[int, int]:
         """Rows of the decoder that are being drawn now, and the most there may be."""
-        return sum(job.rows for job in list(self._batcher.jobs)), self._batcher.max_rows
+        used, most = zip(*(lane.rows for lane in self.lanes), strict=True)
+        return sum(used), sum(most)
 
     def submit(self, request: DrawRequest, *, partials: bool = True) -> DrawStream:
         """Draw a request; returns at once. May be called from any thread.
@@ -103,21 +111,21 @@ class Engine:
                 f"The model {self.model.name} has no judge to choose among candidates.",
                 "Leave candidates out.",
             )
-        stream = DrawStream(request, on_cancel=lambda: self._inbox.put(None))
-        job = Job(settled(request, self.model.defaults), stream, partials)
         with self._lock:
             if self._closing:
                 raise NonetError("cancelled", "The engine is closed.")
-            self._inbox.put(job)
+            # Of equals the first one: it is warm.
+            lane = min(self.lanes, key=lambda one: one.left)
+            stream = DrawStream(request, on_cancel=lane.wake)
+            lane.give(Job(settled(request, self.model.defaults), stream, partials))
         return stream
 
     def close(self) -> None:
-        """End all drawings with `Failed("cancelled")` and stop the thread; a second call does nothing."""
-        with self._lock:
-            self._closing = True
-            self._inbox.put(None)
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        """End all drawings with `Failed("cancelled")` and stop the threads; a second call does nothing."""
+        self._end()
+        for lane in self.lanes:
+            if threading.current_thread() is not lane.thread:
+                lane.thread.join()
         atexit.unregister(self.close)
 
     def __enter__(self) -> Self:
@@ -128,39 +136,12 @@ class Engine:
     ) -> None:
         self.close()
 
-    def _run(self) -> None:
-        use_threads(self._step_threads)
-        batcher = self._batcher
-        try:
-            with torch.inference_mode():
-                while True:
-                    self._take_in(wait=batcher.idle)
-                    if self._closing:
-                        break
-                    if batcher.idle:
-                        continue
-                    try:
-                        batcher.turn()
-                    except Exception as error:
-                        # Errors of the model were caught where they belong to a request; this is one of ours.
-                        batcher.end("internal", f"The engine failed: {error!r}.")
-        finally:
-            # However this thread ends, nobody is left waiting for it.
-            with self._lock:
-                self._closing = True
-            self._take_in(wait=False)
-            batcher.end("cancelled", "The engine was closed.")
-            batcher.hands.close()
-
-    def _take_in(self, *, wait: bool) -> None:
-        while True:
-            try:
-                job = self._inbox.get(block=wait)
-            except Empty:
-                return
-            wait = False
-            if job is not None:
-                self._batcher.add(job)
+    def _end(self) -> None:
+        """Take nothing more, and stop all lanes: also when one of them has died."""
+        with self._lock:
+            self._closing = True
+            for lane in self.lanes:
+                lane.close()
 
 
 def rows_that_fit(decoder: ImageDecoder) -> int:
