@@ -32,6 +32,7 @@ another, and wait for one another after each, take longer than one: they work on
 different requests (`Lane`) instead.
 """
 LANES_MAX = 4
+"""Each has Python's lock for a tenth of its time, and caches of its own."""
 LANE_ROWS = 36
 """Two requests of nine guided pictures: with fewer rows a lane is not worth its thread."""
 
