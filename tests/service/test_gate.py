@@ -63,7 +63,7 @@ def test_refusals_need_no_database(tmp_path: Path) -> None:
         with site.services.database.write():
             began = time.perf_counter()
             with pytest.raises(OverloadedError):
-                site.services.admit(DrawRequest(prompt="a cat"))
+                accept(site.services, DrawRequest(prompt="a cat"), caller=ANN, api="native")
             assert time.perf_counter() - began < 0.5
 
 
@@ -106,7 +106,7 @@ def test_too_often_is_said_before_the_policys_work(tmp_path: Path, monkeypatch: 
             site.services.policy, "require", lambda *_, **__: pytest.fail("the policy was asked")
         )
         with pytest.raises(OverloadedError) as caught:
-            site.services.admit(DrawRequest(prompt="a cat"), ANN)
+            accept(site.services, DrawRequest(prompt="a cat"), caller=ANN, api="native")
         assert caught.value.code == "rate_limited"
 
 
@@ -158,15 +158,15 @@ def test_many_prompts_at_once_leave_threads_for_others(
 
         monkeypatch.setattr(site.services.policy, "require", judge)
         request = DrawRequest(prompt="a cat")
-        threads = [threading.Thread(target=site.services.admit, args=(request,)) for _ in range(JUDGED_MAX)]
+        threads = [threading.Thread(target=site.services.judge, args=(request,)) for _ in range(JUDGED_MAX)]
         for thread in threads:
             thread.start()
         for _ in threads:
             inside.acquire()
         with pytest.raises(OverloadedError) as caught:
-            site.services.admit(request)
+            site.services.judge(request)
         assert caught.value.code == "unavailable"
         leave.set()
         for thread in threads:
             thread.join()
-        site.services.admit(request)
+        site.services.judge(request)

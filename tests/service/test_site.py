@@ -198,9 +198,9 @@ def test_the_real_model(tmp_path: Path) -> None:
     site.start()
     try:
         until(lambda: site.services.ready, 120)
-        site.services.admit(DrawRequest(prompt="a red apple on a table"))
+        site.services.judge(DrawRequest(prompt="a red apple on a table"))
         with pytest.raises(NonetError) as caught:
-            site.services.admit(DrawRequest(prompt="jetliners flying into a manhattan high rise"))
+            site.services.judge(DrawRequest(prompt="jetliners flying into a manhattan high rise"))
         assert caught.value.code == "prompt_refused"
         ids = [ask(site, prompt, count=3) for prompt in ("a red apple on a table", "a cat on the moon")]
         until(lambda: all(map(partial(over, site), ids)), 180)

@@ -70,8 +70,9 @@ def accept(
     known = services.jobs.known(request, caller=caller, key=key)
     if known is not None:
         return known
+    # Without the database and before the policy's work: under load a refusal is the answer that most get.
     with services.jobs.gate.room(caller):
-        services.admit(request, caller)
+        services.judge(request)
         return services.jobs.submit(request, caller=caller, api=api, key=key)
 
 

@@ -14,7 +14,7 @@ from nonet.service.hub import Hub
 from nonet.service.jobs import Jobs
 from nonet.service.metrics import Metrics
 from nonet.service.pictures import QUALITY, Pictures
-from nonet.service.records import Caller, Job
+from nonet.service.records import Job
 from nonet.service.settings import Settings
 from nonet.service.store import Store
 
@@ -77,15 +77,12 @@ class Services:
                 self.line.set_fact(name, "1" if value else "0")
         self.read_state()
 
-    def admit(self, request: DrawRequest, caller: Caller | None = None) -> None:
-        """Ask whether a drawing may be made at all: is there room, and does the policy allow it?
+    def judge(self, request: DrawRequest) -> None:
+        """Ask whether the policy lets a drawing be made.
 
         Raises:
-            NonetError: `queue_full`, `rate_limited` or `unavailable` (`OverloadedError`s); `not_allowed`;
-                `PromptRefusedError`.
+            NonetError: `PromptRefusedError`; `unavailable` (an `OverloadedError`) while too many are judged.
         """
-        # Without the database and before the policy's work: under load this is the answer that most get.
-        self.jobs.gate.check(caller)
         # Each waits in a thread, and threads are for those too who only want to see how far their drawing is.
         if not self._judging.acquire(blocking=False):
             raise OverloadedError(

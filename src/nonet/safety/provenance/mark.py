@@ -125,7 +125,9 @@ def _light(picture_3HW: Tensor) -> Tensor:
 def _mask(original_3HW: Tensor) -> Tensor:
     """More strength where the picture is lively and the eye sees less (height, width)."""
     light = _light(original_3HW)
-    lively = liveliness(light - F.avg_pool2d(light[None, None], 5, 1, 2)[0, 0], 3)
+    # Rows and columns one after the other: a square at once takes three times as long.
+    rows = F.avg_pool2d(light[None, None], (5, 1), 1, (2, 0))
+    lively = liveliness(light - F.avg_pool2d(rows, (1, 5), 1, (0, 2))[0, 0], 3)
     return 0.4 + 1.1 * lively / (lively + 8)
 
 

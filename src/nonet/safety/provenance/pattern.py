@@ -78,6 +78,7 @@ def pattern() -> Pattern:
 
 # Up to this side a product with a matrix of averages is faster than running sums.
 _LARGEST_MATRIX = 640
+_PART = 64
 
 
 @lru_cache(maxsize=256)
@@ -97,11 +98,21 @@ def _running(image_HW: Tensor, radius: int, axis: int) -> Tensor:
     return (sums.narrow(axis, 2 * radius + 1, size) - sums.narrow(axis, 0, size)) / (2 * radius + 1)
 
 
+def _averaged(image_HW: Tensor, radius: int) -> Tensor:
+    """Averages over neighbouring rows, twice, in parts: far from its diagonal the matrix is 0."""
+    size = len(image_HW)
+    matrix = _averages(size, radius)
+    parts = []
+    for start in range(0, size, _PART):
+        seen = slice(max(0, start - 2 * radius), start + _PART + 2 * radius)
+        parts.append(matrix[start : start + _PART, seen] @ image_HW[seen])
+    return torch.cat(parts)
+
+
 def smooth(image_HW: Tensor, radius: int) -> Tensor:
     """Averages over squares of 2 * radius + 1, twice."""
-    height, width = image_HW.shape
-    if max(height, width) <= _LARGEST_MATRIX:
-        return _averages(height, radius) @ image_HW @ _averages(width, radius).T
+    if max(image_HW.shape) <= _LARGEST_MATRIX:
+        return _averaged(_averaged(image_HW, radius).T, radius).T
     for axis in (0, 1, 0, 1):
         image_HW = _running(image_HW, radius, axis)
     return image_HW
