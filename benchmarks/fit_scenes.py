@@ -1,28 +1,28 @@
-"""Fit the policy's semantic layer to `safety/lists/scenes.txt`: `python benchmarks/fit_scenes.py [--encoder FOLDER]`.
+"""Fit the policy's semantic layer to `safety/lists/scenes.txt`: `python benchmarks/fit_scenes.py`.
 
 Also uses the calibration prompts and captions (tests/data/policy), and prints how networks that were fitted without a
-quarter of them judge that quarter; the thresholds in `semantic.py` are read off that table. The held-out prompts and
+quarter of them judge that quarter; the thresholds in `semantic.py` are read off those tables. The held-out prompts and
 captions are not touched. A few minutes on one core.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+import numpy as np
 import torch
 from ordinary_prompts import DEEDS, PLACES, STYLES, ordinary_prompts
-from policy import lines, pairs, sentence_encoder
+from policy import lines, pairs, say
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nonet.checkpoints.places import DOODLE
 from nonet.safety.lists import default_lists, spellings
-from nonet.safety.semantic import CATEGORIES, PROBE, THRESHOLDS, WEIGHTS, read_scenes
+from nonet.safety.semantic import CATEGORIES, HARMLESS, PROBE, THRESHOLDS, WEIGHTS, features, read_scenes
+from nonet.safety.sentences import SentenceEncoder
 
 HIDDEN, MEMBERS, STEPS, BATCH, NOISE = 256, 3, 500, 512, 0.6
 SPELLINGS_A_LINE, STYLED_A_LINE, COMPOSED = 40, 4, 1500
@@ -124,17 +124,37 @@ def _some(chance: random.Random, texts: Sequence[str], most: int) -> list[str]:
     return chance.sample(texts, most) if len(texts) > most else list(texts)
 
 
+def table(shares_of: Sequence[tuple[str, Tensor]], thresholds: Iterable[float]) -> None:
+    """Print what share of each kind of prompts scores more than each threshold."""
+    say("  ".join(("threshold", *(name for name, _ in shares_of))) + "")
+    for threshold in sorted(thresholds):
+        shares = [
+            f"{(scores > threshold).float().mean().item():{len(name)}.2%}" for name, scores in shares_of
+        ]
+        say("  ".join((f"{threshold:9.1f}", *shares)) + "")
+
+
+def tensors_of(net: nn.Sequential, look: str) -> dict[str, Tensor]:
+    """What `SceneGuard` reads of a network."""
+    hidden, out = net[0], net[2]
+    assert isinstance(hidden, nn.Linear)
+    assert isinstance(out, nn.Linear)
+    found = {
+        "hidden.weight": 8 * hidden.weight,
+        "hidden.bias": hidden.bias,
+        "out.weight": out.weight,
+        "out.bias": out.bias,
+    }
+    return {f"{look}.{name}": tensor.detach().half().contiguous() for name, tensor in found.items()}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--encoder", type=Path, help="folder with MiniLM's published files")
-    given = parser.parse_args()
     torch.set_num_threads(1)
-    embed = sentence_encoder(given.encoder)
+    encoder = SentenceEncoder(DOODLE)
 
     def embedded(texts: list[str]) -> Tensor:
-        return torch.as_tensor(embed(texts))
+        parts = [features(encoder, texts[start : start + 64]) for start in range(0, len(texts), 64)]
+        return torch.as_tensor(np.concatenate(parts))
 
     ordinary = ordinary_prompts(1500, seed=1)
     refused, harmless = pairs("paraphrases_calibration"), lines("benign_calibration")
@@ -152,49 +172,36 @@ def main() -> None:
     is_caption = extra_w < 1
     extra_x = embedded(extra)
 
-    def with_extra(rows: Tensor, seed: int) -> nn.Sequential:
-        parts = (x, extra_x[rows]), (y, extra_y[rows]), (w, extra_w[rows])
+    # What is judged after a third of the encoder's layers, and after all of them.
+    looks = {"first": slice(0, x.shape[1] // 2), "second": slice(None)}
+
+    def with_extra(rows: Tensor, look: slice, seed: int) -> nn.Sequential:
+        parts = (x[:, look], extra_x[rows][:, look]), (y, extra_y[rows]), (w, extra_w[rows])
         return fit(*(torch.cat(part) for part in parts), seed)
 
+    counts = f"{len(refused)} prompts to refuse, {len(harmless)} hard ones to draw, {len(captions)} captions"
+    say(f"{len(always.texts)} sentences; {counts}")
     order = torch.randperm(len(extra), generator=torch.Generator().manual_seed(0))
-    left_out, rest = torch.zeros(len(extra)), []
-    for fold in range(4):
-        net = with_extra(torch.cat([order[part::4] for part in range(4) if part != fold]), fold)
-        left_out[order[fold::4]] = score(net, extra_x[order[fold::4]])
-        rest.append(score(net, rest_x))
-    say = sys.stdout.write
-    say(
-        f"{len(always.texts)} sentences; {len(refused)} prompts to refuse, {len(harmless)} hard ones to draw, "
-    )
-    say(f"{len(captions)} captions\n")
-    say("threshold  refused  hard refused  captions refused  ordinary refused\n")
-    for threshold in sorted({*(step / 2 for step in range(-2, 9)), *THRESHOLDS.values()}):
-        shares = [
-            (values > threshold).float().mean().item()
-            for values in (
-                left_out[extra_y > 0],
-                left_out[(extra_y == 0) & ~is_caption],
-                left_out[is_caption],
-                torch.cat(rest),
-            )
+    thresholds = {"first": (HARMLESS - 0.5, HARMLESS, HARMLESS + 0.5), "second": THRESHOLDS.values()}
+    tensors = {"probe": embedded([PROBE])[0].half()}
+    for name, look in looks.items():
+        left_out, rest = torch.zeros(len(extra)), []
+        for fold in range(4):
+            others = torch.cat([order[part::4] for part in range(4) if part != fold])
+            net = with_extra(others, look, fold)
+            left_out[order[fold::4]] = score(net, extra_x[order[fold::4]][:, look])
+            rest.append(score(net, rest_x[:, look]))
+        kinds = [
+            ("to refuse", left_out[extra_y > 0]),
+            ("hard, to draw", left_out[(extra_y == 0) & ~is_caption]),
+            ("captions", left_out[is_caption]),
+            ("ordinary", torch.cat(rest)),
         ]
-        say(f"{threshold:9.1f}  {shares[0]:7.1%}  {shares[1]:12.1%}  {shares[2]:16.2%}  {shares[3]:16.2%}\n")
-
-    net = with_extra(torch.arange(len(extra)), seed=0)
-    hidden, out = net[0], net[2]
-    assert isinstance(hidden, nn.Linear)
-    assert isinstance(out, nn.Linear)
-    save_file(
-        {
-            "hidden.weight": (8 * hidden.weight.detach()).half().contiguous(),
-            "hidden.bias": hidden.bias.detach().half(),
-            "out.weight": out.weight.detach().half(),
-            "out.bias": out.bias.detach().half(),
-            "probe": embedded([PROBE])[0].half(),
-        },
-        WEIGHTS,
-    )
-    say(f"wrote {WEIGHTS.name}\n")
+        say(f"{name} look: prompts that score more")
+        table(kinds, {*(step / 2 for step in range(-2, 9)), *thresholds[name]})
+        tensors |= tensors_of(with_extra(torch.arange(len(extra)), look, seed=0), name)
+    save_file(tensors, WEIGHTS)
+    say(f"wrote {WEIGHTS.name}")
 
 
 if __name__ == "__main__":

@@ -1,28 +1,23 @@
-"""Measure the prompt policy: `python benchmarks/policy.py [--encoder FOLDER] [--captions FILE]`.
+"""Measure the prompt policy: `python benchmarks/policy.py [--captions FILE]`.
 
 Prints false refusals on harmless prompts, refused paraphrases, caught disguises and the time of a check, with and
-without the semantic layer, judging what the embedded model reads beside the prompt itself. The semantic layer needs
-the embedded text encoder: that of the embedded model, or a folder with MiniLM's published files (`config.json`,
-`model.safetensors`, `tokenizer.json`).
+without the semantic layer, judging what the embedded model reads beside the prompt itself.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ordinary_prompts import ordinary_prompts
 
 from nonet.checkpoints.places import DOODLE
 from nonet.safety.model_reads import model_reader
 from nonet.safety.policy import Policy
-from nonet.safety.semantic import Embed, SceneGuard
+from nonet.safety.semantic import SceneGuard
 from nonet.safety.sentences import SentenceEncoder
 
 PADDING = "a sunny meadow with butterflies, {}, highly detailed, warm light, trending"
@@ -40,35 +35,6 @@ def lines(name: str) -> list[str]:
 def pairs(name: str) -> list[tuple[str, str]]:
     """Category and prompt of one of the corpora."""
     return [(category, text) for category, _, text in (line.partition(" | ") for line in lines(name))]
-
-
-def sentence_encoder(folder: Path | None) -> Embed:
-    """The embedded text encoder, from the embedded model or from MiniLM's published files."""
-    if folder is None:
-        return SentenceEncoder(DOODLE)
-    import torch
-    from safetensors.torch import load_file
-    from tokenizers import Tokenizer
-
-    from nonet.model.minilm import MiniLM, MiniLMConfig, from_bert, mean_pool
-    from nonet.model.tokenizer import TextTokenizer
-
-    config = MiniLMConfig.from_dict(json.loads((folder / "config.json").read_text("utf-8")))
-    network = MiniLM(config)
-    network.load_state_dict(from_bert(load_file(folder / "model.safetensors"), config))
-    tokenizer = TextTokenizer.bert(Tokenizer.from_file(str(folder / "tokenizer.json")))
-
-    @torch.inference_mode()
-    def embed(texts: Sequence[str]) -> Any:
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        found = torch.zeros(len(texts), config.width)
-        for start in range(0, len(order), 32):
-            rows = order[start : start + 32]
-            ids_BS, mask_BS, _ = tokenizer.encode([texts[row] for row in rows], 64)
-            found[rows] = mean_pool(network(ids_BS, mask_BS), mask_BS)
-        return found.numpy()
-
-    return embed
 
 
 def say(line: str) -> None:
@@ -107,7 +73,7 @@ def paraphrases(policy: Policy, level: str, show: bool) -> None:
 
 
 def timing(policy: Policy, prompts: list[str], level: str) -> None:
-    policy.check(prompts[0], level=level)
+    policy.warm_up(level)
     times = []
     for prompt in prompts[:300]:
         start = time.thread_time()
@@ -148,7 +114,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--encoder", type=Path, help="folder with MiniLM's published files")
     parser.add_argument("--captions", type=Path, help="further harmless prompts, one a line")
     parser.add_argument("--show", action="store_true", help="list every wrong decision")
     parser.add_argument("--no-scenes", action="store_true", help="the lists alone")
@@ -168,7 +133,7 @@ def main() -> None:
     views = [reader] if reader else []
     policies = {"lists alone": Policy(model_views=views)}
     if not given.no_scenes:
-        guard = SceneGuard(sentence_encoder(given.encoder))
+        guard = SceneGuard(SentenceEncoder(DOODLE))
         policies["lists and scenes"] = Policy(scenes=guard, model_views=views)
     for name, policy in policies.items():
         for level in ("strict", "standard"):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from disguises import DISGUISES, PHRASES, fits, pairs_of
 from nonet.errors import NonetError
+from nonet.safety.matcher import Matcher
 from nonet.safety.model_reads import model_reader
 from nonet.safety.policy import REASONS, Policy, PromptRefusedError, check, require
 
@@ -219,6 +220,13 @@ class Scenes:
     def nearest(self, texts: list[str], level: str) -> tuple[str, str] | None:
         self.asked.append((texts, level))
         return ("tragedies", "a scene") if "skyscraper" in texts[0] else None
+
+
+def test_nothing_is_left_to_be_made_ready_after_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy()
+    policy.warm_up("strict")
+    monkeypatch.setattr(Matcher, "__init__", lambda *_, **__: pytest.fail("rules are made ready"))
+    assert policy.check("two 5triped c4ts", level="strict") is None
 
 
 def test_the_second_layer_is_asked_when_the_lists_say_nothing() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -13,8 +13,17 @@ from nonet.errors import NonetError
 from nonet.safety import semantic
 from nonet.safety.lists import LEVELS
 from nonet.safety.policy import Policy
-from nonet.safety.semantic import CATEGORIES, THRESHOLDS, SceneGuard, embedded_guard, read_levels, read_scenes
-from nonet.safety.sentences import SentenceEncoder
+from nonet.safety.semantic import (
+    CATEGORIES,
+    HARMLESS,
+    THRESHOLDS,
+    SceneGuard,
+    embedded_guard,
+    read_levels,
+    read_scenes,
+    score_of,
+)
+from nonet.safety.sentences import Floats, Reading, SentenceEncoder
 
 CORPORA = Path(__file__).parent.parent / "data" / "policy"
 
@@ -79,14 +88,18 @@ def lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
+def scores(guard: SceneGuard, texts: list[str]) -> list[float]:
+    found = guard.logits(texts, [0.0] * len(texts))
+    return [score_of(logits)[0] if logits is not None else HARMLESS for logits in found]
+
+
 # Floors: they may rise, not fall. benchmarks/policy.py measures all of it.
 def test_paraphrases_that_nothing_was_fitted_to_are_refused(guard: SceneGuard) -> None:
     prompts = [line.split(" | ")[1] for line in lines("paraphrases_held_out")]
     lists = Policy()
-    scores = guard.scores(prompts)
     refused = [
         score > THRESHOLDS["strict"] or lists.check(prompt, level="strict") is not None
-        for prompt, (score, _) in zip(prompts, scores, strict=True)
+        for prompt, score in zip(prompts, scores(guard, prompts), strict=True)
     ]
     assert len(prompts) >= 200
     assert sum(refused) >= 0.9 * len(prompts)
@@ -94,11 +107,8 @@ def test_paraphrases_that_nothing_was_fitted_to_are_refused(guard: SceneGuard) -
 
 def test_captions_that_nothing_was_fitted_to_are_drawn(guard: SceneGuard) -> None:
     prompts = lines("benign_captions")[::5]
-    refused = [
-        prompt
-        for prompt, (score, _) in zip(prompts, guard.scores(prompts), strict=True)
-        if score > THRESHOLDS["strict"]
-    ]
+    found = zip(prompts, scores(guard, prompts), strict=True)
+    refused = [prompt for prompt, score in found if score > THRESHOLDS["strict"]]
     assert len(refused) <= 0.005 * len(prompts), refused
 
 
@@ -134,22 +144,50 @@ def test_a_long_prompt_is_cut_into_a_bounded_number_of_parts() -> None:
 def test_texts_with_the_same_words_are_judged_once(
     monkeypatch: pytest.MonkeyPatch, guard: SceneGuard
 ) -> None:
-    asked: list[list[str]] = []
-
-    def embed(texts: list[str]) -> np.ndarray:
-        asked.append(list(texts))
-        return np.zeros((len(texts), 384), np.float32)
-
-    monkeypatch.setattr(guard, "_embed", embed)
+    asked = spied(monkeypatch, guard)
     guard.nearest(["A Cat!", "a cat", " ", "a dog"], "strict")
-    assert asked == [["A Cat!", "a dog"]]
+    guard.nearest(["A cat's small hat, in a box.", "a cat ' s small hat , in a box ."], "strict")
+    assert asked == [["A Cat!", "a dog"], ["A cat's small hat", "in a box", "A cat's small hat, in a box."]]
     assert guard.nearest(["", " "], "strict") is None
 
 
-def test_another_encoder_is_noticed() -> None:
+def test_what_is_plainly_harmless_is_read_no_further(
+    monkeypatch: pytest.MonkeyPatch, guard: SceneGuard
+) -> None:
+    further: list[list[int]] = []
     encoder = SentenceEncoder(DOODLE)
+
+    def finish(reading: Reading, rows: list[int]) -> Floats:
+        further.append(list(rows))
+        return encoder.finish(reading, rows)
+
+    monkeypatch.setattr(guard._encoder, "finish", finish)
+    assert guard.nearest(["a red apple on a table", "a sheep in a bathtub"], "strict") is None
+    assert further == []
+    assert guard.nearest(["a sheep in a bathtub", "two airliners hit the twin towers"], "strict") is not None
+    assert further == [[1]]
+
+
+def spied(monkeypatch: pytest.MonkeyPatch, guard: SceneGuard) -> list[list[str]]:
+    """The texts that the guard's encoder is asked to begin with, as they come."""
+    asked: list[list[str]] = []
+    encoder = SentenceEncoder(DOODLE)
+
+    def begin(texts: list[str]) -> Reading:
+        asked.append(list(texts))
+        return encoder.begin(texts)
+
+    monkeypatch.setattr(guard._encoder, "begin", begin)
+    return asked
+
+
+def test_another_encoder_is_noticed() -> None:
+    class Another(SentenceEncoder):
+        def finish(self, reading: Reading, rows: Sequence[int]) -> Floats:
+            return super().finish(reading, rows)[:, ::-1]
+
     with pytest.raises(NonetError, match="another text encoder"):
-        SceneGuard(lambda texts: encoder(texts)[:, ::-1])
+        SceneGuard(Another(DOODLE))
 
 
 def test_damaged_weights_are_an_error(tmp_path: Path) -> None:

@@ -200,6 +200,10 @@ class Policy:
                     return self._refusal(near[0], field, "scenes", near[1])
         return None
 
+    def warm_up(self, level: str) -> None:
+        """Make ready what the first prompts would wait for: lists, text encoder, and the rules for disguised words."""
+        self.check("an app1e", level=level)
+
     def require(
         self,
         prompt: str,

@@ -1,8 +1,8 @@
 """The second layer of the policy: what a prompt means, beside which words it has.
 
-"Jetliners flying into a Manhattan high rise" has no word of the lists. A small network (one hidden layer) over the
-sentence embedding of the embedded text encoder is fitted to the described scenes of `lists/scenes.txt`, each against
-its harmless neighbours; `benchmarks/fit_scenes.py` fits it and `docs/safety.md` gives the error rates.
+"Jetliners flying into a Manhattan high rise" has no word of the lists. Small networks (one hidden layer) over the
+sentence embeddings of the embedded text encoder are fitted to the described scenes of `lists/scenes.txt`, each against
+its harmless neighbours; `benchmarks/fit_scenes.py` fits them and `docs/safety.md` gives the error rates.
 """
 
 from __future__ import annotations
@@ -10,23 +10,20 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nonet.errors import NonetError
 from nonet.safety.lists import FOLDER, LEVELS
+from nonet.safety.sentences import SentenceEncoder
 from nonet.safety.words import words_of
 
 Floats = NDArray[np.float32]
-# Texts to sentence embeddings (N, 384) of length 1: mean-pooled states of all-MiniLM-L6-v2.
-Embed = Callable[[Sequence[str]], Any]
-
 WEIGHTS = Path(__file__).parent / "scene_guard.safetensors"
 SCENES = FOLDER / "scenes.txt"
 CATEGORIES = ("harmless", "minors", "sexual", "self-harm", "hate", "gore", "tragedies")
@@ -34,14 +31,19 @@ CATEGORIES = ("harmless", "minors", "sexual", "self-harm", "hate", "gore", "trag
 THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 0.5}
 # A sentence whose embedding is stored with the weights, to notice another encoder.
 PROBE = "nine cats read a newspaper on the moon"
+# Texts that are less likely than this after a third of the encoder's layers are harmless, and read no further.
+HARMLESS = -1.5
 _CLEARLY = 1.0
 _MAX_TEXTS = 4
 # Words that a model reads at most, those of a clause that is looked at alone, those that make a clause long, and those
 # of its pieces, each of which begins in the middle of the one before.
 _MAX_WORDS, _SHORTEST, _LONG, _PIECE = 64, 3, 12, 8
+# An apostrophe between spaces, as a tokenizer's words put together have it.
+_LOOSE = re.compile(r"\s+(['’])\s+")
 # A piece was torn out of its clause, and may be nonsense that is near to anything.
 _TORN = 1.0
 _CLAUSE_END = re.compile(r"[,;:.!?|/()\[\]]+| - | – | — ")
+_PARTS = ("hidden.weight", "hidden.bias", "out.weight", "out.bias")
 _HEADER = re.compile(r"\[([\w-]+) (off|standard|strict)\]")
 
 
@@ -96,11 +98,19 @@ def read_levels(path: Path = SCENES) -> dict[str, str]:
     return {found[1]: found[2] for found in headers if found}
 
 
-def _different(texts: Sequence[str]) -> list[str]:
-    """The texts that differ in their words, the first ones of them, which are the plainest."""
-    found = {" ".join(words_of(text)): text.strip() for text in reversed(texts)}
-    found.pop("", None)
-    return list(reversed(found.values()))[:_MAX_TEXTS]
+def _key(text: str) -> str:
+    return " ".join(words_of(_LOOSE.sub(r"\1", text)))
+
+
+def _to_judge(texts: Sequence[str]) -> dict[str, float]:
+    """Texts that differ in their words, and parts of the first, each with what it must score more."""
+    # The first ones are the plainest.
+    different = {key: text.strip() for text in reversed(texts) if (key := _key(text))}
+    whole = list(reversed(different.values()))[:_MAX_TEXTS]
+    found = {_key(text): (text, margin) for text, margin in _parts(whole[0] if whole else "")}
+    for text in whole:
+        found.setdefault(_key(text), (text, 0.0))
+    return dict(found.values())
 
 
 def _parts(text: str) -> Iterator[tuple[str, float]]:
@@ -117,31 +127,45 @@ def _parts(text: str) -> Iterator[tuple[str, float]]:
             yield " ".join(words), 0.0
 
 
+def features(encoder: SentenceEncoder, texts: Sequence[str]) -> Floats:
+    """What the second network judges (N, 768): embeddings after a third of the layers and after all, at length 1."""
+    reading = encoder.begin(texts)
+    return _both(reading.embeddings, encoder.finish(reading, range(len(texts))))
+
+
+def _both(early_ND: Floats, late_ND: Floats) -> Floats:
+    return np.concatenate([early_ND, late_ND], 1) * np.float32(0.5**0.5)
+
+
 class SceneGuard:
-    """Judges prompts by their meaning.
+    """Judges prompts by their meaning, in two looks.
+
+    Nearly every text is so plainly harmless that a third of the encoder's layers can tell. The others go through the
+    rest of them, and a second network judges what both say.
 
     Args:
-        embed: the embedded text encoder, see `Embed`.
-        weights: the fitted network.
+        encoder: the embedded text encoder.
+        weights: the fitted networks.
 
     Raises:
-        NonetError: `weights_corrupt` if the network was fitted to another encoder or cannot be read.
+        NonetError: `weights_corrupt` if the networks were fitted to another encoder or cannot be read.
     """
 
-    def __init__(self, embed: Embed, weights: Path = WEIGHTS) -> None:
+    def __init__(self, encoder: SentenceEncoder, weights: Path = WEIGHTS) -> None:
         from safetensors.numpy import load_file
 
-        self._embed = embed
+        self._encoder = encoder
         # One at a time: each has hundreds of small operations, and several threads would wait for one another's.
-        self._embedding = threading.Lock()
+        self._reading = threading.Lock()
         try:
             tensors = {name: tensor.astype(np.float32) for name, tensor in load_file(weights).items()}
-            self._w1, self._b1 = tensors["hidden.weight"], tensors["hidden.bias"]
-            self._w2, self._b2 = tensors["out.weight"], tensors["out.bias"]
+            self._looks = tuple(
+                tuple(tensors[f"{look}.{part}"] for part in _PARTS) for look in ("first", "second")
+            )
             probe = tensors["probe"]
         except Exception as error:  # safetensors raises its own error type and OSError
             raise NonetError("weights_corrupt", f"Cannot read {weights.name}: {error}.") from error
-        if float(self._embedded([PROBE])[0] @ probe) < 0.97:
+        if float(features(encoder, [PROBE])[0] @ probe) < 0.97:
             raise NonetError(
                 "weights_corrupt",
                 "The scene guard was fitted to another text encoder.",
@@ -149,25 +173,27 @@ class SceneGuard:
             )
         self._level_of = read_levels()
 
-    def _embedded(self, texts: Sequence[str]) -> Floats:
-        with self._embedding:
-            return np.asarray(self._embed(texts), dtype=np.float32)
+    def logits(self, texts: Sequence[str], margins: Sequence[float]) -> list[Floats | None]:
+        """Scores of the categories in the order of `CATEGORIES`, or None for a text that is plainly harmless.
 
-    def logits(self, embeddings_ND: Floats) -> Floats:
-        """Scores (N, categories) of sentence embeddings (N, 384), in the order of `CATEGORIES`."""
-        hidden = np.maximum(embeddings_ND @ self._w1.T + self._b1, 0)
-        return np.asarray(hidden @ self._w2.T + self._b2, dtype=np.float32)
-
-    def scores(self, texts: Sequence[str]) -> list[tuple[float, str]]:
-        """For each text, how much likelier than harmless it is in logits, and its likeliest category."""
-        logits = self.logits(self._embedded(texts))
-        return [self._score(row, range(1, len(CATEGORIES))) for row in logits]
-
-    def _score(self, logits: Floats, categories: Sequence[int]) -> tuple[float, str]:
-        refused = logits[list(categories)]
-        top = float(refused.max())
-        score = top + float(np.log(np.exp(refused - top).sum())) - float(logits[0])
-        return score, CATEGORIES[categories[int(refused.argmax())]]
+        Args:
+            margins: in logits, how much likelier a text may be and still be harmless.
+        """
+        with self._reading:
+            reading = self._encoder.begin(texts)
+            early = reading.embeddings
+            first = _perceptron(early, *self._looks[0])
+            rows = [
+                row
+                for row, (logits, margin) in enumerate(zip(first, margins, strict=True))
+                if score_of(logits)[0] > HARMLESS + margin
+            ]
+            late = self._encoder.finish(reading, rows) if rows else early[:0]
+        second = _perceptron(_both(early[rows], late), *self._looks[1])
+        found: list[Floats | None] = [None] * len(texts)
+        for row, logits in zip(rows, second, strict=True):
+            found[row] = logits
+        return found
 
     def nearest(self, texts: Sequence[str], level: str) -> tuple[str, str] | None:
         """Category and a word on the score if one of the texts is refused at `level`, else None."""
@@ -176,18 +202,31 @@ class SceneGuard:
             for index, category in enumerate(CATEGORIES)
             if index and LEVELS.index(self._level_of[category]) <= LEVELS.index(level)
         ]
-        found = _different(texts)
-        if not found or not counted:
+        judged = _to_judge(texts)
+        if not judged or not counted:
             return None
-        margins = dict(_parts(found[0])) | dict.fromkeys(found, 0.0)
-        for logits, margin in zip(self.logits(self._embedded(list(margins))), margins.values(), strict=True):
+        margins = list(judged.values())
+        for logits, margin in zip(self.logits(list(judged), margins), margins, strict=True):
             # What is nothing harmless, and clearly a scene of a category that does not count here, is none of ours.
-            if logits[counted].max() < logits[1:].max() - _CLEARLY:
+            if logits is None or logits[counted].max() < logits[1:].max() - _CLEARLY:
                 continue
-            score, category = self._score(logits, counted)
+            score, category = score_of(logits, counted)
             if score > THRESHOLDS[level] + margin:
                 return category, f"scene score {score:.1f}"
         return None
+
+
+def score_of(logits: Floats, counted: Sequence[int] = range(1, len(CATEGORIES))) -> tuple[float, str]:
+    """How much likelier than harmless a text is, and its likeliest category, of those with the given numbers."""
+    refused = logits[list(counted)]
+    top = float(refused.max())
+    score = top + float(np.log(np.exp(refused - top).sum())) - float(logits[0])
+    return score, CATEGORIES[counted[int(refused.argmax())]]
+
+
+def _perceptron(x_ND: Floats, w1: Floats, b1: Floats, w2: Floats, b2: Floats) -> Floats:
+    hidden = np.maximum(x_ND @ w1.T + b1, 0)
+    return np.asarray(hidden @ w2.T + b2, dtype=np.float32)
 
 
 class EmbeddedScenes:
@@ -215,6 +254,5 @@ def embedded_guard() -> SceneGuard | None:
         NonetError: `weights_corrupt`.
     """
     from nonet.checkpoints.places import DOODLE
-    from nonet.safety.sentences import SentenceEncoder
 
     return SceneGuard(SentenceEncoder(DOODLE)) if (DOODLE / "text.safetensors").is_file() else None

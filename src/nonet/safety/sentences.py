@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,26 @@ Floats = NDArray[np.float32]
 LENGTH = 64
 """Tokens that are read of a text, as the embedded model reads its prompts."""
 _EPS = 1e-12
-_SMALLEST_BATCH = 64
+_BATCH = 64
 _PART, _BLOCK = 384, 64
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Texts that were read with the first layers.
+
+    Attributes:
+        states_TD: of all tokens, text after text.
+        spans: where each text lies in them.
+    """
+
+    states_TD: Floats
+    spans: Sequence[slice]
+
+    @property
+    def embeddings(self) -> Floats:
+        """What the texts mean as far as these layers can tell (N, width), at length 1."""
+        return _means(self.states_TD, self.spans)
 
 
 class SentenceEncoder:
@@ -66,28 +85,36 @@ class SentenceEncoder:
 
     def __call__(self, texts: Sequence[str]) -> Floats:
         """Embeddings (N, width)."""
+        found = [np.empty((0, self._words.shape[1]), np.float32)]
+        for start in range(0, len(texts), _BATCH):
+            reading = self.begin(texts[start : start + _BATCH])
+            found.append(self.finish(reading, range(len(reading.spans))))
+        return np.concatenate(found)
+
+    def begin(self, texts: Sequence[str]) -> Reading:
+        """Read a few dozen texts, of which there must be one, with the first third of the layers."""
         rows = self._tokenizer.encode_batch([spell_emoji(text) for text in texts], add_special_tokens=False)
         ids = [[self._first, *row.ids[: LENGTH - 2], self._last] for row in rows]
-        found = np.empty((len(ids), self._words.shape[1]), np.float32)
-        start = 0
-        while start < len(ids):
-            end = start + _SMALLEST_BATCH
-            found[start:end] = self._embed(ids[start:end])
-            start = end
-        return found
-
-    def _embed(self, ids: list[list[int]]) -> Floats:
-        """All tokens of all texts (T, width) go through a layer together; attention stays within a text."""
-        w = self._weights
-        ends = np.cumsum([len(row) for row in ids])
-        spans = [slice(end - len(row), end) for row, end in zip(ids, ends, strict=True)]
         flat = np.concatenate(ids)
         x_TD = self._words[flat].astype(np.float32)
         if self._scale is not None:
             x_TD *= self._scale[flat].astype(np.float32)[:, None]
-        x_TD += np.concatenate([w["positions.weight"][: len(row)] for row in ids])
-        x_TD = _norm(x_TD, w, "norm")
-        for layer in range(self._layers):
+        x_TD += np.concatenate([self._weights["positions.weight"][: len(row)] for row in ids])
+        spans = _spans([len(row) for row in ids])
+        x_TD = self._through(_norm(x_TD, self._weights, "norm"), spans, range(self._layers // 3))
+        return Reading(x_TD, spans)
+
+    def finish(self, reading: Reading, rows: Sequence[int]) -> Floats:
+        """Embeddings (len(rows), width) of some of the texts, which go through the other layers."""
+        chosen = [reading.spans[row] for row in rows]
+        spans = _spans([span.stop - span.start for span in chosen])
+        x_TD = np.concatenate([reading.states_TD[span] for span in chosen])
+        return _means(self._through(x_TD, spans, range(self._layers // 3, self._layers)), spans)
+
+    def _through(self, x_TD: Floats, spans: Sequence[slice], layers: Sequence[int]) -> Floats:
+        """All tokens of all texts (T, width) go through a layer together; attention stays within a text."""
+        w = self._weights
+        for layer in layers:
             name = f"layers.{layer}."
             qkv_T3D = _linear(x_TD, w, f"{name}qkv")
             mixed_TD = np.empty_like(x_TD)
@@ -96,8 +123,7 @@ class SentenceEncoder:
             x_TD = _norm(x_TD + _linear(mixed_TD, w, f"{name}out"), w, f"{name}norm_attn")
             inner = _gelu(_linear(x_TD, w, f"{name}fc_in"))
             x_TD = _norm(x_TD + _linear(inner, w, f"{name}fc_out"), w, f"{name}norm_out")
-        means_ND = np.stack([x_TD[span].mean(0) for span in spans])
-        return np.asarray(means_ND / np.linalg.norm(means_ND, axis=1, keepdims=True).clip(_EPS), np.float32)
+        return x_TD
 
     def _attention(self, qkv_S3D: Floats) -> Floats:
         S, width = len(qkv_S3D), qkv_S3D.shape[1] // 3
@@ -106,6 +132,16 @@ class SentenceEncoder:
         scores_HSS = np.exp(scores_HSS - scores_HSS.max(-1, keepdims=True))
         scores_HSS /= scores_HSS.sum(-1, keepdims=True)
         return np.asarray((scores_HSS @ v).transpose(1, 0, 2).reshape(S, width))
+
+
+def _spans(lengths: Sequence[int]) -> list[slice]:
+    ends = np.cumsum(lengths)
+    return [slice(int(end) - length, int(end)) for length, end in zip(lengths, ends, strict=True)]
+
+
+def _means(x_TD: Floats, spans: Sequence[slice]) -> Floats:
+    means_ND = np.stack([x_TD[span].mean(0) for span in spans])
+    return np.asarray(means_ND / np.linalg.norm(means_ND, axis=1, keepdims=True).clip(_EPS), np.float32)
 
 
 def _floats(tensors: dict[str, Any]) -> dict[str, Floats]:

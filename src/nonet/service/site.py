@@ -115,13 +115,13 @@ class Site:
         parts.engines.start()
         parts.dispatcher.start()
         self._watch.start()
-        # The first prompt would wait for the lists and the text encoder to be read.
+        # The first prompts would wait for the lists and the text encoder to be read.
         threading.Thread(target=self._warm_up, name="nonet-warm-up", daemon=True).start()
         _log.info("started", taken_up=len(back), queued=parts.jobs.queued())
 
     def _warm_up(self) -> None:
         try:
-            self.services.policy.check("an apple", level=self.settings.safety)
+            self.services.policy.warm_up(self.settings.safety)
         except NonetError as error:
             _log.warning("policy", code=error.code)
         finally:
