@@ -147,7 +147,7 @@ def report(rows: list[dict[str, str]], watched: list[dict[str, float]]) -> dict[
             round(max(row["site_mb"] for row in watched)),
             round(last["site_mb"]),
         ],
-        "engine_mb": [round(row["engine_mb"]) for row in (first, last)],
+        "engine_mb": [round(row["engine_mb"]) for row in (*watched[:: max(1, len(watched) // 10)], last)],
         "mean_eta_error_s": round((last["eta_error_sum"] - first["eta_error_sum"]) / told, 1)
         if told
         else None,

@@ -17,11 +17,12 @@ from nonet.service.views import error_page
 if TYPE_CHECKING:
     from nonet.service.services import Services
 
-# In this order: a page that takes everything comes after what is more exact.
+# Every route before the right one is looked at in vain, so those that are asked for most come first.
 ROUTERS = (
+    "native",
+    "pages",
     "ops",
     "admin",
-    "native",
     "sse",
     "openai",
     "dallemini",
@@ -30,7 +31,6 @@ ROUTERS = (
     "verify",
     "reports",
     "gallery",
-    "pages",
 )
 
 

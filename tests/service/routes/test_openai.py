@@ -302,7 +302,7 @@ def test_a_cancelled_drawing_is_not_asked_for_again(live: LiveSite) -> None:
     jobs = live.site.services.jobs
 
     def cancel() -> None:
-        held = until(lambda: live.site.services.jobs.queued() == 0)
+        held = until(live.site.services.engines.flying)
         jobs.cancel(held[0].id, None)
 
     thread = threading.Thread(target=cancel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlencode
 
+import anyio.to_thread
 from fastapi import APIRouter, Depends, Form, Header, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -99,8 +100,14 @@ def draw(
 
 
 @router.api_route("/d/{id}", methods=["GET", "HEAD"])
-def drawing(id: str, request: Request, caller: Asking) -> Response:
+async def drawing(id: str, request: Request) -> Response:
     """A drawing from its first second on; the same on every device that has the address."""
+    # Not as a dependency: it is read so often that what the framework does for one is worth saving.
+    caller = await caller_of(request)
+    return await anyio.to_thread.run_sync(_drawing, id, request, caller)
+
+
+def _drawing(id: str, request: Request, caller: Caller) -> Response:
     return _studio(request, visible(services_of(request), id), caller=caller)
 
 
