@@ -82,7 +82,7 @@ def test_pictures_are_there_when_all_are() -> None:
     assert views.drawing_view(job, "").pictures == []
     drawn = views.drawing_view(replace(job, state="drawn"), "")
     assert [picture.number for picture in drawn.pictures] == [1, 2]
-    assert drawn.pictures[0].alt == "a cat, picture 1 of 9, AI-generated"
+    assert drawn.pictures[0].alt == "a cat, picture 1 of 9, AI-generated, may not be true"
 
 
 def test_templates_escape_and_miss_nothing() -> None:

@@ -113,9 +113,10 @@ class Sharing:
             session.flush()
             return report_of(report, row.id)
 
-    def reports(self, *, only_open: bool = True) -> list[Report]:
-        """Complaints, the oldest first."""
+    def reports(self, *, only_open: bool = True, after: int = 0) -> list[Report]:
+        """Complaints, the oldest first; 500 at most, those whose numbers come after `after`."""
         query = select(ReportRow, DrawingRow.id).join(DrawingRow, DrawingRow.seq == ReportRow.drawing)
+        query = query.where(ReportRow.number > after)
         if only_open:
             query = query.where(ReportRow.open.is_(True))
         with self._database.read() as session:

@@ -215,7 +215,7 @@ def drawing_view(job: Job, base: str, *, owned: bool = False, place: Place | Non
             number=picture.index + 1,
             png=f"/api/drawings/{job.id}/pictures/{picture.index}.png",
             webp=f"/api/drawings/{job.id}/pictures/{picture.index}.webp",
-            alt=f"{title}, picture {picture.index + 1} of {count}, AI-generated",
+            alt=f"{title}, picture {picture.index + 1} of {count}, AI-generated, may not be true",
             sources=picture.sources,
             hidden=picture.hidden,
         )

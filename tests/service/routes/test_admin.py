@@ -119,6 +119,31 @@ def test_complaints(client: TestClient, site: Site) -> None:
     assert client.get(f"/api/drawings/{job.id}").status_code == 404
 
 
+def test_complaints_are_exported_with_what_was_drawn(
+    client: TestClient, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = site.services.jobs
+    job = drawn(site, "a =cat, <b>")
+    first = jobs.report(job.id, 1, "=ugly", ANN)
+    jobs.close_report(first.id)
+    jobs.report(job.id, None, "copied", ANN)
+    assert client.get("/admin/reports.json").status_code == 401
+    assert 'href="/admin/reports.json"' in client.get("/admin", headers=TOKEN).text
+    answer = client.get("/admin/reports.json", headers=TOKEN)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    closed, still_open = answer.json()["reports"][-2:]
+    assert (closed["open"], closed["reason"], closed["picture"]) == (False, "=ugly", 1)
+    assert client.get(closed["url"]).headers["content-type"] == "image/png"
+    assert (still_open["open"], still_open["picture"], still_open["caller"]) == (True, None, "ip:ann")
+    assert client.get(still_open["url"]).json()["id"] == job.id
+    assert closed["drawing"] == still_open["drawing"]
+    assert (closed["drawing"]["prompt"], closed["drawing"]["caller"]) == ("a =cat, <b>", "ip:ann")
+    # None is left out where they come in several lots.
+    reports = jobs.reports
+    monkeypatch.setattr(jobs, "reports", lambda **asked: reports(**asked)[:1])
+    assert client.get("/admin/reports.json", headers=TOKEN).json() == answer.json()
+
+
 def test_banning(client: TestClient, site: Site) -> None:
     do(client, "ban", caller="ip:eve", reason="spam")
     assert ("ip:eve", "spam") in site.services.jobs.banned()

@@ -78,6 +78,9 @@ def test_nothing_of_what_is_not_drawn(site: Visitors) -> None:
 def test_the_meme_maker_knows_its_pictures(site: Visitors) -> None:
     browser = site.browser()
     path = site.drawn(browser, "a cat")
-    assert 'aria-label="a cat, picture 9 of 9, AI-generated"' in browser.get(f"{path}/meme/8").text
+    assert (
+        'aria-label="a cat, picture 9 of 9, AI-generated, may not be true"'
+        in browser.get(f"{path}/meme/8").text
+    )
     for index in ("9", "-1", "x", "00", "0x0"):
         assert browser.get(f"{path}/meme/{index}").status_code == 404

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy import select
 from starlette.responses import Response
 
 from nonet.errors import NonetError
 from nonet.service.hub import not_found
+from nonet.service.intake import base_url
 from nonet.service.logs import get_logger
-from nonet.service.records import Job
+from nonet.service.records import Job, Report
 from nonet.service.routes.ops import services_of
 from nonet.service.rows import jobs_of
 from nonet.service.services import Services
@@ -141,6 +142,19 @@ def unban(services: Allowed, caller: Annotated[str, Form()]) -> Response:
     return _done("unban", caller=caller)
 
 
+@router.get("/admin/reports.json")
+def export_reports(request: Request, services: Allowed) -> Response:
+    """Every complaint, also those dealt with, with what was drawn: for records, and for who must be told."""
+    found: list[Report] = []
+    while more := services.jobs.reports(only_open=False, after=found[-1].id if found else 0):
+        found += more
+    where = base_url(services, request)
+    headers = {**HEADERS, "Content-Disposition": 'attachment; filename="nonet-reports.json"'}
+    return JSONResponse(
+        {"reports": [_exported(services, report, where) for report in found]}, headers=headers
+    )
+
+
 @router.post("/admin/reports/{number}/close", dependencies=[Own])
 def close_report(number: int, services: Allowed) -> Response:
     """Say that a complaint was dealt with."""
@@ -179,7 +193,34 @@ def _shown(job: Job) -> dict[str, Any]:
     }
 
 
-def _reported(services: Services, report: Any) -> dict[str, Any]:
+def _exported(services: Services, report: Report, where: str) -> dict[str, Any]:
+    # A drawing takes its complaints with it when it is deleted, so it is there.
+    job = services.jobs.get(report.job)
+    picture = "" if report.picture is None else f"/pictures/{report.picture}.png"
+    return {
+        "number": report.id,
+        "created": report.created.isoformat(),
+        "open": report.open,
+        "reason": report.reason,
+        "caller": report.caller,
+        "picture": report.picture,
+        "url": f"{where}/api/drawings/{job.id}{picture}",
+        "drawing": {
+            "id": job.id,
+            "page": f"{where}/d/{job.id}",
+            "prompt": job.request.prompt,
+            "negative_prompt": job.request.negative_prompt,
+            "seed": job.request.seed,
+            "model": job.model,
+            "caller": job.caller,
+            "created": job.created.isoformat(),
+            "published": job.published,
+            "hidden": job.hidden,
+        },
+    }
+
+
+def _reported(services: Services, report: Report) -> dict[str, Any]:
     try:
         job = _shown(services.jobs.get(report.job))
     except NonetError as error:

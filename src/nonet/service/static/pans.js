@@ -90,7 +90,7 @@ export function drawn(index, url) {
   const picture = new Image(256, 256);
   link.href = webp;
   link.dataset.picture = index;
-  picture.alt = `${prompt}, picture ${index + 1} of ${list.children.length}, AI-generated`;
+  picture.alt = `${prompt}, picture ${index + 1} of ${list.children.length}, AI-generated, may not be true`;
   picture.src = webp;
   link.append(picture);
   // Decoded before it takes the partial's place, so that no white square flashes.
