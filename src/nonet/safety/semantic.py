@@ -43,7 +43,7 @@ _LOOSE = re.compile(r"\s+(['’])\s+")
 # A piece was torn out of its clause, and may be nonsense that is near to anything.
 _TORN = 1.0
 _CLAUSE_END = re.compile(r"[,;:.!?|/()\[\]]+| - | – | — ")
-_PARTS = ("hidden.weight", "hidden.bias", "out.weight", "out.bias")
+_TENSORS = ("hidden.weight", "hidden.bias", "out.weight", "out.bias")
 _HEADER = re.compile(r"\[([\w-]+) (off|standard|strict)\]")
 
 
@@ -160,7 +160,7 @@ class SceneGuard:
         try:
             tensors = {name: tensor.astype(np.float32) for name, tensor in load_file(weights).items()}
             self._looks = tuple(
-                tuple(tensors[f"{look}.{part}"] for part in _PARTS) for look in ("first", "second")
+                tuple(tensors[f"{look}.{part}"] for part in _TENSORS) for look in ("first", "second")
             )
             probe = tensors["probe"]
         except Exception as error:  # safetensors raises its own error type and OSError
