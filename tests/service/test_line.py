@@ -106,7 +106,8 @@ def test_a_dead_workers_drawing_is_taken_up_once(database: Database, jobs: Jobs)
     # Both see it at the same moment; they must not kill each other, who beat.
     found: list[Job] = []
     threads = [
-        threading.Thread(target=lambda line=line: found.extend(line.bury_dead(SILENT))) for line in (one, other)
+        threading.Thread(target=lambda line=line: found.extend(line.bury_dead(SILENT)))
+        for line in (one, other)
     ]
     for thread in threads:
         thread.start()
