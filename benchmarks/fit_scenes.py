@@ -126,12 +126,12 @@ def _some(chance: random.Random, texts: Sequence[str], most: int) -> list[str]:
 
 def table(shares_of: Sequence[tuple[str, Tensor]], thresholds: Iterable[float]) -> None:
     """Print what share of each kind of prompts scores more than each threshold."""
-    say("  ".join(("threshold", *(name for name, _ in shares_of))) + "")
+    say("  ".join(("threshold", *(name for name, _ in shares_of))))
     for threshold in sorted(thresholds):
         shares = [
             f"{(scores > threshold).float().mean().item():{len(name)}.2%}" for name, scores in shares_of
         ]
-        say("  ".join((f"{threshold:9.1f}", *shares)) + "")
+        say("  ".join((f"{threshold:9.1f}", *shares)))
 
 
 def tensors_of(net: nn.Sequential, look: str) -> dict[str, Tensor]:

@@ -20,6 +20,11 @@ from nonet.safety.policy import Policy
 from nonet.safety.semantic import SceneGuard
 from nonet.safety.sentences import SentenceEncoder
 
+LONG = (
+    "a quiet village by a river with old stone bridges and boats tied to wooden posts while children fly kites over "
+    "a green hill and a baker carries warm bread past a yellow door under a sky full of small clouds at the end of a "
+    "long summer"
+)
 PADDING = "a sunny meadow with butterflies, {}, highly detailed, warm light, trending"
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "data" / "policy"
@@ -74,14 +79,19 @@ def paraphrases(policy: Policy, level: str, show: bool) -> None:
 
 def timing(policy: Policy, prompts: list[str], level: str) -> None:
     policy.warm_up(level)
-    times = []
-    for prompt in prompts[:300]:
-        start = time.thread_time()
-        policy.check(prompt, level=level)
-        times.append(1000 * (time.thread_time() - start))
-    times.sort()
+
+    def sorted_times(asked: list[str]) -> list[float]:
+        times = []
+        for prompt in asked:
+            start = time.thread_time()
+            policy.check(prompt, level=level)
+            times.append(1000 * (time.thread_time() - start))
+        return sorted(times)
+
+    times, long = sorted_times(prompts[:300]), sorted_times([LONG] * 9)
     say(
-        f"  one check: median {times[len(times) // 2]:.2f} ms, 99th percentile {times[len(times) * 99 // 100]:.2f} ms"
+        f"  one check: median {times[len(times) // 2]:.2f} ms, 99th percentile {times[len(times) * 99 // 100]:.2f} ms; "
+        f"of a prompt of {len(LONG.split())} words {long[len(long) // 2]:.2f} ms"
     )
 
 

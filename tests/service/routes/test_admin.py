@@ -144,6 +144,26 @@ def test_complaints_are_exported_with_what_was_drawn(
     assert client.get("/admin/reports.json", headers=TOKEN).json() == answer.json()
 
 
+def test_a_drawing_that_is_deleted_during_the_export_takes_its_complaints_with_it(
+    client: TestClient, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = site.services.jobs
+    gone, kept = drawn(site), drawn(site)
+    jobs.report(gone.id, None, "goes", ANN)
+    jobs.report(kept.id, None, "stays", ANN)
+    get = jobs.get
+
+    def get_later(id: str) -> Job:
+        if id == gone.id:
+            jobs.delete(id, caller=None)
+        return get(id)
+
+    monkeypatch.setattr(jobs, "get", get_later)
+    said = [one["reason"] for one in client.get("/admin/reports.json", headers=TOKEN).json()["reports"]]
+    assert "stays" in said
+    assert "goes" not in said
+
+
 def test_banning(client: TestClient, site: Site) -> None:
     do(client, "ban", caller="ip:eve", reason="spam")
     assert ("ip:eve", "spam") in site.services.jobs.banned()

@@ -150,9 +150,10 @@ def export_reports(request: Request, services: Allowed) -> Response:
         found += more
     where = base_url(services, request)
     headers = {**HEADERS, "Content-Disposition": 'attachment; filename="nonet-reports.json"'}
-    return JSONResponse(
-        {"reports": [_exported(services, report, where) for report in found]}, headers=headers
-    )
+    # A drawing that is deleted meanwhile takes its complaints with it.
+    jobs = ((report, _job_of(services, report)) for report in found)
+    reports = [_exported(report, job, where) for report, job in jobs if job is not None]
+    return JSONResponse({"reports": reports}, headers=headers)
 
 
 @router.post("/admin/reports/{number}/close", dependencies=[Own])
@@ -193,9 +194,17 @@ def _shown(job: Job) -> dict[str, Any]:
     }
 
 
-def _exported(services: Services, report: Report, where: str) -> dict[str, Any]:
-    # A drawing takes its complaints with it when it is deleted, so it is there.
-    job = services.jobs.get(report.job)
+def _job_of(services: Services, report: Report) -> Job | None:
+    """What a complaint is about; None if it was deleted since the complaint was read."""
+    try:
+        return services.jobs.get(report.job)
+    except NonetError as error:
+        if error.code != not_found().code:
+            raise
+        return None
+
+
+def _exported(report: Report, job: Job, where: str) -> dict[str, Any]:
     picture = "" if report.picture is None else f"/pictures/{report.picture}.png"
     return {
         "number": report.id,
@@ -221,15 +230,10 @@ def _exported(services: Services, report: Report, where: str) -> dict[str, Any]:
 
 
 def _reported(services: Services, report: Report) -> dict[str, Any]:
-    try:
-        job = _shown(services.jobs.get(report.job))
-    except NonetError as error:
-        if error.code != not_found().code:
-            raise
-        job = None
+    job = _job_of(services, report)
     return {
         "number": report.id,
-        "job": job,
+        "job": _shown(job) if job is not None else None,
         "picture": report.picture,
         "reason": report.reason,
         "caller": report.caller,
