@@ -172,7 +172,7 @@ def main() -> None:
     is_caption = extra_w < 1
     extra_x = embedded(extra)
 
-    # What is judged after a third of the encoder's layers, and after all of them.
+    # What is judged before the encoder's layers, and after them.
     looks = {"first": slice(0, x.shape[1] // 2), "second": slice(None)}
 
     def with_extra(rows: Tensor, look: slice, seed: int) -> nn.Sequential:

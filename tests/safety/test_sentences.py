@@ -42,10 +42,12 @@ def test_a_text_is_embedded_alone_as_among_others(encoder: SentenceEncoder) -> N
     assert np.allclose(np.linalg.norm(many, axis=1), 1, atol=1e-5)
 
 
-def test_the_first_layers_tell_something_too(encoder: SentenceEncoder) -> None:
+def test_texts_are_begun_with_their_words_and_some_are_finished(encoder: SentenceEncoder) -> None:
     reading = encoder.begin(TEXTS)
     assert reading.embeddings.shape == (len(TEXTS), 384)
     assert np.allclose(np.linalg.norm(reading.embeddings, axis=1), 1, atol=1e-5)
+    cat, kitten, car = encoder.begin(["a cat", "a small kitten", "a red car"]).embeddings
+    assert cat @ kitten > cat @ car
     some = encoder.finish(reading, [4, 0])
     assert np.abs(some - encoder([TEXTS[4], TEXTS[0]])).max() < 1e-5
 

@@ -31,7 +31,7 @@ CATEGORIES = ("harmless", "minors", "sexual", "self-harm", "hate", "gore", "trag
 THRESHOLDS = {"off": 4.0, "standard": 2.5, "strict": 0.5}
 # A sentence whose embedding is stored with the weights, to notice another encoder.
 PROBE = "nine cats read a newspaper on the moon"
-# Texts that are less likely than this after a third of the encoder's layers are harmless, and read no further.
+# Texts that are less likely than this by their words alone are harmless, and read no further.
 HARMLESS = -1.5
 _CLEARLY = 1.0
 _MAX_TEXTS = 4
@@ -128,7 +128,7 @@ def _parts(text: str) -> Iterator[tuple[str, float]]:
 
 
 def features(encoder: SentenceEncoder, texts: Sequence[str]) -> Floats:
-    """What the second network judges (N, 768): embeddings after a third of the layers and after all, at length 1."""
+    """What the second network judges (N, 768): embeddings before the layers and after them, at length 1."""
     reading = encoder.begin(texts)
     return _both(reading.embeddings, encoder.finish(reading, range(len(texts))))
 
@@ -140,8 +140,8 @@ def _both(early_ND: Floats, late_ND: Floats) -> Floats:
 class SceneGuard:
     """Judges prompts by their meaning, in two looks.
 
-    Nearly every text is so plainly harmless that a third of the encoder's layers can tell. The others go through the
-    rest of them, and a second network judges what both say.
+    Nearly every text is so plainly harmless that its words alone tell. The others go through the layers of the encoder,
+    and a second network judges what both say.
 
     Args:
         encoder: the embedded text encoder.

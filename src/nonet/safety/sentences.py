@@ -30,7 +30,7 @@ _PART, _BLOCK = 384, 64
 
 @dataclass(frozen=True)
 class Reading:
-    """Texts that were read with the first layers.
+    """Texts of which only the words were read, before any layer.
 
     Attributes:
         states_TD: of all tokens, text after text.
@@ -42,7 +42,7 @@ class Reading:
 
     @property
     def embeddings(self) -> Floats:
-        """What the texts mean as far as these layers can tell (N, width), at length 1."""
+        """What the texts are about, as far as their words alone can tell (N, width), at length 1."""
         return _means(self.states_TD, self.spans)
 
 
@@ -92,7 +92,7 @@ class SentenceEncoder:
         return np.concatenate(found)
 
     def begin(self, texts: Sequence[str]) -> Reading:
-        """Read a few dozen texts, of which there must be one, with the first third of the layers."""
+        """Read the words of a few dozen texts, of which there must be one."""
         rows = self._tokenizer.encode_batch([spell_emoji(text) for text in texts], add_special_tokens=False)
         ids = [[self._first, *row.ids[: LENGTH - 2], self._last] for row in rows]
         flat = np.concatenate(ids)
@@ -100,21 +100,16 @@ class SentenceEncoder:
         if self._scale is not None:
             x_TD *= self._scale[flat].astype(np.float32)[:, None]
         x_TD += np.concatenate([self._weights["positions.weight"][: len(row)] for row in ids])
-        spans = _spans([len(row) for row in ids])
-        x_TD = self._through(_norm(x_TD, self._weights, "norm"), spans, range(self._layers // 3))
-        return Reading(x_TD, spans)
+        return Reading(_norm(x_TD, self._weights, "norm"), _spans([len(row) for row in ids]))
 
     def finish(self, reading: Reading, rows: Sequence[int]) -> Floats:
-        """Embeddings (len(rows), width) of some of the texts, which go through the other layers."""
+        """Embeddings (len(rows), width) of some of the texts, which go through the layers."""
         chosen = [reading.spans[row] for row in rows]
         spans = _spans([span.stop - span.start for span in chosen])
         x_TD = np.concatenate([reading.states_TD[span] for span in chosen])
-        return _means(self._through(x_TD, spans, range(self._layers // 3, self._layers)), spans)
-
-    def _through(self, x_TD: Floats, spans: Sequence[slice], layers: Sequence[int]) -> Floats:
-        """All tokens of all texts (T, width) go through a layer together; attention stays within a text."""
         w = self._weights
-        for layer in layers:
+        # All tokens of all texts go through a layer together; attention stays within a text.
+        for layer in range(self._layers):
             name = f"layers.{layer}."
             qkv_T3D = _linear(x_TD, w, f"{name}qkv")
             mixed_TD = np.empty_like(x_TD)
@@ -123,7 +118,7 @@ class SentenceEncoder:
             x_TD = _norm(x_TD + _linear(mixed_TD, w, f"{name}out"), w, f"{name}norm_attn")
             inner = _gelu(_linear(x_TD, w, f"{name}fc_in"))
             x_TD = _norm(x_TD + _linear(inner, w, f"{name}fc_out"), w, f"{name}norm_out")
-        return x_TD
+        return _means(x_TD, spans)
 
     def _attention(self, qkv_S3D: Floats) -> Floats:
         S, width = len(qkv_S3D), qkv_S3D.shape[1] // 3
