@@ -93,6 +93,29 @@ def test_an_admin_hides(jobs: Jobs, line: Line) -> None:
     jobs.publish(job.id, caller=ANN)
 
 
+def test_a_change_is_seen_at_once_however_often_it_was_looked_at(jobs: Jobs, line: Line) -> None:
+    id = drawn(jobs, line).id
+
+    def seen() -> Job:
+        jobs.get(id)
+        found = jobs.lately.find(id)
+        assert found is not None
+        return found
+
+    assert not seen().published
+    jobs.publish(id, caller=ANN)
+    assert seen().published
+    jobs.unpublish(id, caller=ANN)
+    assert not seen().published
+    jobs.hide(id, 0)
+    assert seen().pictures[0].hidden
+    jobs.hide(id)
+    assert seen().hidden
+    jobs.delete(id, caller=ANN)
+    assert jobs.lately.find(id) is None
+    refused("not_found", jobs.get, id)
+
+
 def test_complaints(jobs: Jobs, line: Line) -> None:
     job = published(jobs, line, "a cat")
     report = jobs.report(job.id, 0, " ugly ", BOB)

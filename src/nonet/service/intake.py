@@ -82,7 +82,20 @@ def visible(services: Services, id: str) -> Job:
     Raises:
         NonetError: `not_found`, also for one that was hidden: 403 would say that it is there.
     """
-    job = services.jobs.get(id)
+    return _in_sight(services.jobs.get(id))
+
+
+def visible_lately(services: Services, id: str) -> Job | None:
+    """The job of that id if it is over and was looked at a moment ago, else None; waits for nothing.
+
+    Raises:
+        NonetError: `not_found` for one that was hidden.
+    """
+    job = services.jobs.lately.find(id)
+    return None if job is None else _in_sight(job)
+
+
+def _in_sight(job: Job) -> Job:
     if job.hidden:
         raise NonetError("not_found", "There is no such drawing.")
     return job

@@ -146,10 +146,12 @@ class Jobs(Sharing):
         Raises:
             NonetError: `not_found`.
         """
+        changes = self.lately.changes
         with self._database.read() as session:
             job = read_job(session, id)
         if job is None:
             raise not_found()
+        self.lately.keep(job, changes)
         return job
 
     def place(self, id: str) -> Place:

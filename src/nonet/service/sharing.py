@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from nonet.errors import NonetError
 from nonet.service.database import Database, now
 from nonet.service.hub import not_found
+from nonet.service.lately import Lately
 from nonet.service.records import ENDED, Caller, Job, Report
 from nonet.service.rows import job_of, jobs_of, report_of, throw_away
 from nonet.service.tables import DrawingRow, PictureRow, ReportRow
@@ -17,10 +21,15 @@ GALLERY_MAX = 100
 
 
 class Sharing:
-    """The part of `Jobs` that is about drawings which are done; thread-safe."""
+    """The part of `Jobs` that is about drawings which are done; thread-safe.
+
+    Attributes:
+        lately: finished drawings that were read a moment ago.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.lately = Lately()
 
     def publish(self, id: str, *, caller: Caller) -> Job:
         """Put a drawn job into the gallery.
@@ -47,7 +56,7 @@ class Sharing:
         Raises:
             NonetError: `not_found`, also if it is somebody else's; `setting_invalid` if it is not over.
         """
-        with self._database.write() as session:
+        with self._changing(id) as session:
             row = self._owned(session, id, caller)
             if row.state not in ENDED:
                 raise NonetError("setting_invalid", "The drawing is not finished yet.", "Cancel it first.")
@@ -60,7 +69,7 @@ class Sharing:
         Raises:
             NonetError: `not_found`.
         """
-        with self._database.write() as session:
+        with self._changing(id) as session:
             row = self._row(session, id)
             if picture is None:
                 row.hidden = hidden
@@ -135,8 +144,17 @@ class Sharing:
                 raise NonetError("not_found", "There is no such report.")
             row.open = False
 
+    @contextmanager
+    def _changing(self, id: str) -> Iterator[Session]:
+        """A writing session that changes a finished drawing."""
+        try:
+            with self._database.write() as session:
+                yield session
+        finally:
+            self.lately.drop(id)
+
     def _set_published(self, id: str, caller: Caller, published: bool) -> Job:
-        with self._database.write() as session:
+        with self._changing(id) as session:
             row = self._owned(session, id, caller)
             if published and row.hidden:
                 raise not_found()

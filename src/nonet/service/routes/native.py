@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 
 from nonet.service.errors import OverloadedError
 from nonet.service.hub import Hub
-from nonet.service.intake import accept, base_url, services_of, visible
+from nonet.service.intake import accept, base_url, services_of, visible, visible_lately
 from nonet.service.records import Caller, Job
 from nonet.service.routes.answers import ASKING, errors, stream
 from nonet.service.routes.sse import RETRY, EventStream, followed, format_event
@@ -81,12 +81,20 @@ def create(
 
 
 @router.get("/{id}", summary="Look at a drawing", response_model=DrawingShown, responses=errors("not_found"))
-def show(id: Id, request: Request) -> Response:
+async def show(id: Id, request: Request) -> Response:
     """How far it is, its place in line, and its pictures once they are drawn."""
-    services = services_of(request)
-    answer = _shown(services, visible(services, id), request)
-    # Written here, in this thread: this is asked most, and FastAPI would check it once more in another.
-    return Response(answer.model_dump_json(), media_type="application/json")
+    job = visible_lately(services_of(request), id)
+    return await anyio.to_thread.run_sync(_look, id, request) if job is None else _told(job, request)
+
+
+def _look(id: str, request: Request) -> Response:
+    return _told(visible(services_of(request), id), request)
+
+
+def _told(job: Job, request: Request) -> Response:
+    # Written here and now: this is asked most, and FastAPI would check it once more in another thread.
+    text = _shown(services_of(request), job, request).model_dump_json()
+    return Response(text, media_type="application/json")
 
 
 @router.delete("/{id}", summary="Cancel a drawing", responses=errors("not_found", "key_unknown"))

@@ -14,7 +14,7 @@ from nonet.service import owners, suggestions
 from nonet.service.assets import assets
 from nonet.service.callers import caller_of
 from nonet.service.errors import headers_of, native_body, status_of
-from nonet.service.intake import accept, base_url, draw_request, services_of, visible
+from nonet.service.intake import accept, base_url, draw_request, services_of, visible, visible_lately
 from nonet.service.modelcard import read_card
 from nonet.service.records import Caller, Job
 from nonet.service.routes import keeping
@@ -32,8 +32,9 @@ _WELCOME = "No sign-up. Every drawing gets an address of its own."
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-def home(request: Request, prompt: Annotated[str, Query()] = "") -> Response:
+async def home(request: Request, prompt: Annotated[str, Query()] = "") -> Response:
     """The start; `prompt` fills the box, which is what links to a line do."""
+    # Neither this nor what it calls waits for anything.
     if wants_json(request):
         return version_answer(request)
     return _studio(request, None, prompt=prompt[:2000])
@@ -104,6 +105,9 @@ async def drawing(id: str, request: Request) -> Response:
     """A drawing from its first second on; the same on every device that has the address."""
     # Not as a dependency: it is read so often that what the framework does for one is worth saving.
     caller = await caller_of(request)
+    job = visible_lately(services_of(request), id)
+    if job is not None:
+        return _studio(request, job, caller=caller)
     return await anyio.to_thread.run_sync(_drawing, id, request, caller)
 
 
