@@ -20,9 +20,8 @@ def services_of(request: Request) -> Services:
 
 
 @router.get("/healthz")
-async def healthz(request: Request) -> Response:
+def healthz(services: Annotated[Services, Depends(services_of)]) -> Response:
     """Whether this process works at all; if not, start it again."""
-    services = services_of(request)
     alive = services.alive or services.draining
     return JSONResponse({"status": "ok" if alive else "broken"}, 200 if alive else 500)
 

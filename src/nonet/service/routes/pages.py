@@ -32,9 +32,8 @@ _WELCOME = "No sign-up. Every drawing gets an address of its own."
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
-async def home(request: Request, prompt: Annotated[str, Query()] = "") -> Response:
+def home(request: Request, prompt: Annotated[str, Query()] = "") -> Response:
     """The start; `prompt` fills the box, which is what links to a line do."""
-    # Neither this nor what it calls waits for anything.
     if wants_json(request):
         return version_answer(request)
     return _studio(request, None, prompt=prompt[:2000])
