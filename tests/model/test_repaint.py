@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from torch import Tensor
 
+from nonet.model import repaint
 from nonet.model.repaint import CodecFancy, white_ground
 from nonet.model.vqgan import VQGAN
 from tiny_codec import trainee
@@ -22,6 +25,29 @@ def test_it_is_the_same_each_time() -> None:
     codec: VQGAN = trainee().codec.eval()
     tokens_T = torch.arange(16) % codec.config.n_embed
     assert torch.equal(CodecFancy(codec).repaint(tokens_T, "red"), CodecFancy(codec).repaint(tokens_T, "red"))
+
+
+def test_what_was_imagined_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    codec: VQGAN = trainee().codec.eval()
+    fancy = CodecFancy(codec)
+    asked: list[Tensor] = []
+    encode = codec.encode
+
+    def counted(pixels_BHWC: Tensor) -> Tensor:
+        asked.append(pixels_BHWC)
+        return encode(pixels_BHWC)
+
+    monkeypatch.setattr(codec, "encode", counted)
+    monkeypatch.setattr(repaint, "KEPT", 2)
+    tokens_T = torch.arange(16) % codec.config.n_embed
+    red_T = fancy.repaint(tokens_T, "red")
+    assert torch.equal(fancy.repaint(tokens_T.clone(), "red"), red_T)
+    assert len(asked) == 1
+    assert not torch.equal(fancy.repaint(tokens_T, "blue"), red_T)
+    fancy.repaint(tokens_T.flip(0), "red")
+    assert len(asked) == 3
+    assert torch.equal(fancy.repaint(tokens_T, "red"), red_T)
+    assert len(asked) == 4
 
 
 def test_where_a_cut_out_shows_nothing_it_shows_nothing_repainted() -> None:

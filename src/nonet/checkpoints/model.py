@@ -79,6 +79,7 @@ class Model:
     origin: str = ""
     folder: Path | None = None
     _known: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _kept_fancy: CodecFancy | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def decoder(self) -> ImageDecoder:
@@ -156,10 +157,20 @@ class Model:
             NonetError: `config_invalid` where the model has no memory.
         """
         seeds = [request.seed + picture for picture in pictures]
-        memory_PST, found = self._recollect(request.prompt, seeds, CodecFancy(self.codec))
+        memory_PST, found = self._recollect(request.prompt, seeds, self._fancy())
         known = self.memory.sources if self.memory is not None else ()
         sources = [[dict(known[n]) for n in dict.fromkeys(numbers) if n < len(known)] for numbers in found]
         return MemoryPlan(memory_PST.to(self.device), sources)
+
+    def _fancy(self) -> CodecFancy:
+        if self._kept_fancy is None or self._kept_fancy.codec is not self.codec:
+            self._kept_fancy = CodecFancy(self.codec)
+        return self._kept_fancy
+
+    def forget(self) -> None:
+        """Forget what was kept for the next requests; they are planned as the first one was."""
+        self._known.clear()
+        self._kept_fancy = None
 
     def recall(self, prompt: str, seeds: Sequence[int]) -> list[list[int]]:
         """For each seed the numbers of the pictures that its drawing remembers.

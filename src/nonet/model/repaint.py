@@ -18,6 +18,8 @@ WHITE = (255, 255, 255)
 NEARLY_WHITE = 0.9
 RIM = 0.02
 """Share of ground from which a cell belongs to the rim."""
+KEPT = 2_000
+"""So many pictures in other colours are kept; each takes some kilobytes."""
 REACH = 20
 """How far ground is followed into the cells of a thing, in steps of two pixels."""
 
@@ -27,14 +29,25 @@ class CodecFancy:
     """Imagines by way of a codec: tokens to pixels, painted, and back; see `recollect.Fancy`.
 
     One picture at a time: together with others its rounding, and so a token here and there, would depend on them.
+    What was imagined is kept, for what is asked for once is mostly asked for again; threads may share it.
     """
 
     codec: VQGAN
     _canvases: dict[tuple[tuple[int, int, int], int], Tensor] = field(default_factory=dict, repr=False)
+    _repainted: dict[tuple[bytes, str], Tensor] = field(default_factory=dict, repr=False)
 
-    @torch.no_grad()
     def repaint(self, tokens_T: Tensor, colour: str) -> Tensor:
         """The tokens (T,) of a square picture whose coloured parts have `colour`, a name of `words.COLOURS`."""
+        key = tokens_T.numpy(force=True).tobytes(), colour
+        found = self._repainted.get(key)
+        if found is None:
+            if len(self._repainted) >= KEPT:
+                self._repainted.clear()
+            found = self._repainted[key] = self._repaint(tokens_T, colour)
+        return found
+
+    @torch.no_grad()
+    def _repaint(self, tokens_T: Tensor, colour: str) -> Tensor:
         nothing_T = tokens_T == self.codec.config.n_embed
         side = math.isqrt(len(tokens_T))
         pixels_1HW3 = self._pixels(tokens_T.view(side, side))
