@@ -264,6 +264,35 @@ def test_what_does_not_fit_into_a_step_is_drawn_one_request_after_another(
     assert (ends[0] or 0.0) < 0.6 * (ends[-1] or 0.0)
 
 
+def test_who_needs_more_steps_is_not_overtaken_by_all(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose tokens are guessed badly draws one at a time; one after another those come who draw three rows."""
+    monkeypatch.setattr("nonet.engine.batcher.STEP_TOKENS", 9)
+    batcher = Batcher(TinyModel(), max_rows=288)
+    slow = Client(batcher, clock)
+    slow_job = batcher.jobs[0]
+
+    def drawing(decoder, blocks, columns):  # type: ignore[no-untyped-def]
+        clock.now += 1
+        for _ in range(1 if blocks[0].job is slow_job else min(3 * SIDE, LENGTH - blocks[0].done)):
+            draw_step(decoder, blocks, columns)
+
+    monkeypatch.setattr("nonet.engine.batcher.draw_step", drawing)
+    turns(batcher, [slow], lambda: slow.time_of(Partial) is not None)
+    others: list[Client] = []
+
+    def another_comes() -> bool:
+        if all(client.time_of(Done) for client in others):
+            others.append(Client(batcher, clock))
+        return slow.time_of(Done) is not None
+
+    with torch.inference_mode():
+        while not another_comes():
+            batcher.turn()
+            for client in (slow, *others):
+                client.read()
+    assert len(others) <= 2
+
+
 def test_a_small_request_does_not_wait_for_all_of_a_large_one(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

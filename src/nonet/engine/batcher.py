@@ -2,7 +2,9 @@
 
 A turn takes one step of the decoder for the pictures whose turn it is, and then perhaps some pixels. Whose turn it is:
 
-- As many as go well into one step (`STEP_TOKENS`), the most advanced first, when every request has shown something.
+- As many as go well into one step (`STEP_TOKENS`), who came first before others, when every request has shown
+  something; but a large request lets a few others pass for each of its later blocks (`LET_PASS`). Not the most advanced
+  first: some need more steps for as many tokens, and would be overtaken by all who come later.
 - A request that has shown nothing yet goes first, so that its first partial pictures come nearly as fast as
   on an idle engine. The others get a share of the time meanwhile (`OTHERS_SHARE`).
 - The first partial pictures are painted at once, later ones while they take little of the time
@@ -28,7 +30,7 @@ from nonet.engine.block import Block, never_single
 from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Partial, Progress, Started
 from nonet.engine.hands import Hands, Pending, wait_for_any
-from nonet.engine.job import Job
+from nonet.engine.job import BLOCK_PICTURES, Job
 from nonet.engine.needs import DrawingModel
 from nonet.engine.opening import Opener, Opening
 from nonet.engine.painting import Painter
@@ -46,6 +48,8 @@ FIRST_ROWS = 3 / 16
 """The part of a picture that is drawn when it is first shown."""
 STEP_TOKENS = 320
 """Tokens of rows in one step on a processor: more are not faster each, and who comes meanwhile would wait longer."""
+LET_PASS = 2
+"""So many who came later pass each further block of a large request."""
 MOMENT = 0.01
 """Seconds to wait for the hands before looking again who has come or gone."""
 LAST_ROWS = 0.85
@@ -105,6 +109,7 @@ class Batcher:
         )
         self._openings: list[Opening] = []
         self._painting: Painting | None = None
+        self._arrived = 0
         self._credit = 0.0
         self._token_seconds = 0.0
         self._partial_seconds = 0.0
@@ -116,6 +121,8 @@ class Batcher:
 
     def add(self, job: Job) -> None:
         """Take a request in."""
+        job.arrival = self._arrived
+        self._arrived += 1
         self.jobs.append(job)
 
     def turn(self) -> None:
@@ -189,10 +196,10 @@ class Batcher:
     # Tokens
 
     def _foremost(self, blocks: Sequence[Block]) -> list[Block]:
-        """As many blocks as go well into one step: those that have the most done, and of equals who came first."""
+        """As many blocks as go well into one step, in the order of their requests."""
         chosen: list[Block] = []
         room = self._step_tokens
-        for block in sorted(blocks, key=lambda block: -block.done):
+        for block in sorted(blocks, key=_place):
             if block.ahead <= room or not chosen:
                 chosen.append(block)
                 room -= block.ahead
@@ -327,6 +334,10 @@ class Batcher:
             # Otherwise only the starting of kernels would be measured. Who draws alone shares no time.
             torch.cuda.synchronize()
         return time.perf_counter() - began
+
+
+def _place(block: Block) -> float:
+    return block.job.arrival + LET_PASS * block.pictures.start / BLOCK_PICTURES
 
 
 class _Guard:

@@ -34,6 +34,7 @@ class Job:
         sources: for each picture that has begun, what it remembers.
         started: pictures that have been given to a block.
         rows: rows of its blocks that are being drawn.
+        arrival: how many came before it.
         fresh: nothing of it has been shown yet, so it goes before others.
         left: pictures that are not finished.
     """
@@ -47,6 +48,7 @@ class Job:
     sources: dict[int, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     started: int = 0
     rows: int = 0
+    arrival: int = 0
     fresh: bool = True
     left: int = field(init=False)
     _kept: list[tuple[int, float | None, Pixels]] = field(init=False, default_factory=list)
