@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from nonet.engine.batcher import OTHERS_SHARE, Batcher
+from nonet.engine.block import Block
 from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Done, Event, Failed, Partial, Progress
 from nonet.engine.job import Job
@@ -291,6 +292,22 @@ def test_who_needs_more_steps_is_not_overtaken_by_all(clock: Clock, monkeypatch:
             for client in (slow, *others):
                 client.read()
     assert len(others) <= 2
+
+
+def test_a_step_takes_along_only_who_needs_no_more_of_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    clients = [Client(batcher, clock, seed=seed) for seed in range(4)]
+    turns(batcher, clients, until=lambda: len(batcher.blocks) == 4)
+    for ahead, together in (
+        ((9, 9, 9, 9), [0, 1, 2, 3]),
+        ((9, 144, 9, 18), [0, 2]),
+        ((144, 9, 144, 144), [0, 1, 2]),
+        ((400, 9, 9, 9), [0]),
+    ):
+        monkeypatch.setattr(Block, "ahead", property(lambda block, of=ahead: of[block.job.request.seed]))
+        assert [block.job.request.seed for block in batcher._foremost(batcher.blocks)] == together
 
 
 def test_a_small_request_does_not_wait_for_all_of_a_large_one(
