@@ -306,7 +306,8 @@ def test_a_step_takes_along_only_who_needs_no_more_of_it(
         ((144, 9, 144, 144), [0, 1, 2]),
         ((400, 9, 9, 9), [0]),
     ):
-        monkeypatch.setattr(Block, "ahead", property(lambda block, of=ahead: of[block.job.request.seed]))
+        of_seed = dict(enumerate(ahead))
+        monkeypatch.setattr(Block, "ahead", property(lambda block: of_seed[block.job.request.seed]))
         assert [block.job.request.seed for block in batcher._foremost(batcher.blocks)] == together
 
 
