@@ -294,21 +294,23 @@ def test_who_needs_more_steps_is_not_overtaken_by_all(clock: Clock, monkeypatch:
     assert len(others) <= 2
 
 
-def test_a_step_takes_along_only_who_needs_no_more_of_it(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batcher = Batcher(TinyModel(), max_rows=288)
-    clients = [Client(batcher, clock, seed=seed) for seed in range(4)]
-    turns(batcher, clients, until=lambda: len(batcher.blocks) == 4)
-    for ahead, together in (
+@pytest.mark.parametrize(
+    ("ahead", "together"),
+    [
         ((9, 9, 9, 9), [0, 1, 2, 3]),
         ((9, 144, 9, 18), [0, 2]),
         ((144, 9, 144, 144), [0, 1, 2]),
         ((400, 9, 9, 9), [0]),
-    ):
-        of_seed = dict(enumerate(ahead))
-        monkeypatch.setattr(Block, "ahead", property(lambda block: of_seed[block.job.request.seed]))
-        assert [block.job.request.seed for block in batcher._foremost(batcher.blocks)] == together
+    ],
+)
+def test_a_step_takes_along_only_who_needs_no_more_of_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, ahead: tuple[int, ...], together: list[int]
+) -> None:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    clients = [Client(batcher, clock, seed=seed) for seed in range(4)]
+    turns(batcher, clients, until=lambda: len(batcher.blocks) == 4)
+    monkeypatch.setattr(Block, "ahead", property(lambda block: ahead[block.job.request.seed]))
+    assert [block.job.request.seed for block in batcher._foremost(batcher.blocks)] == together
 
 
 def test_a_small_request_does_not_wait_for_all_of_a_large_one(
