@@ -163,9 +163,11 @@ class Model:
         return MemoryPlan(memory_PST.to(self.device), sources)
 
     def _fancy(self) -> CodecFancy:
-        if self._kept_fancy is None or self._kept_fancy.codec is not self.codec:
-            self._kept_fancy = CodecFancy(self.codec)
-        return self._kept_fancy
+        # Threads plan at the same time: what is found is given back, whatever becomes of it meanwhile.
+        fancy = self._kept_fancy
+        if fancy is None or fancy.codec is not self.codec:
+            fancy = self._kept_fancy = CodecFancy(self.codec)
+        return fancy
 
     def forget(self) -> None:
         """Forget what was kept for the next requests; they are planned as the first one was."""
