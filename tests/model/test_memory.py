@@ -40,6 +40,17 @@ def test_the_nearest_wording_s_pictures_come_first_and_far_ones_not_at_all() -> 
     assert found[0][1] == pytest.approx(1.0, abs=0.01)
 
 
+def test_what_was_asked_for_is_kept_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nonet.model.memory.ASKED_KEPT", 3)
+    one = memory()
+    queries = torch.nn.functional.normalize(torch.randn(8, 3, generator=torch.manual_seed(0)))
+    first = [one.nearest(query) for query in queries]
+    assert one.nearest(queries[7]) is first[7]
+    assert [one.nearest(query.clone()) for query in queries] == first
+    assert one.nearest(queries[0], count=1) == first[0][:1]
+    assert len(one._asked) <= 3
+
+
 def test_a_colour_draws_its_pictures() -> None:
     query = torch.tensor([1.0, 0.0, 0.0])
     first = Counter(memory().recall(query, 1, random.Random(s), colour="blue")[0] for s in range(50))

@@ -90,6 +90,23 @@ def test_ground_is_the_white_that_reaches_the_outside() -> None:
     assert 0 < float(ground[15:19, 32].mean()) < 1
 
 
+def test_ground_is_followed_around_corners_as_far_as_it_may_be() -> None:
+    pixels = torch.full((1, 96, 96, 3), 0.3)
+    pixels[:, 8:12] = 1.0  # a corridor from the left edge of the thing
+    there = torch.zeros(6, 6, dtype=torch.bool)
+    there[:, 1:] = True
+    ground = white_ground(pixels, there)[0, 10, :, 0]
+    end = 16 + 2 * repaint.REACH
+    assert float(ground[end - 3]) == 1
+    assert float(ground[end + 3]) == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1, 88, 70), (1, 1, 1, 5), (2, 3, 2, 2)])
+def test_growing_is_pooling_of_3_by_3(size: tuple[int, ...]) -> None:
+    x = torch.rand(size, generator=torch.manual_seed(1))
+    assert torch.equal(repaint._grown(x), torch.nn.functional.max_pool2d(x, 3, 1, 1))
+
+
 def test_rims_are_encoded_anew_and_insides_stay() -> None:
     codec: VQGAN = trainee().codec.eval()
     empty = codec.config.n_embed

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nonet.model.conv import Conv
 from nonet.model.vqgan import PositionNorm
 
 
@@ -29,8 +30,8 @@ class Block(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = PositionNorm(channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = Conv(channels, channels, 3, padding=1)
+        self.conv2 = Conv(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(F.gelu(self.conv1(self.norm(x))))  # type: ignore[no-any-return]
@@ -42,10 +43,10 @@ class Judge(nn.Module):
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
         self.config = config
-        layers: list[nn.Module] = [nn.Conv2d(3 * 16, config.widths[0], 3, padding=1)]
+        layers: list[nn.Module] = [Conv(3 * 16, config.widths[0], 3, padding=1)]
         for index, width in enumerate(config.widths):
             if index:
-                layers.append(nn.Conv2d(config.widths[index - 1], width, 2, stride=2))
+                layers.append(Conv(config.widths[index - 1], width, 2, stride=2))
             layers += [Block(width), Block(width)]
         self.tower = nn.Sequential(*layers)
         self.norm = PositionNorm(config.widths[-1])

@@ -37,6 +37,8 @@ ENOUGH = 0.25
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray")
 CHROMATIC = 8
 """The first so many are no black, white or gray."""
+ASKED_KEPT = 256
+"""So many answers are kept: the nine of a prompt ask for the same few things."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,25 @@ class PictureMemory:
             [[0, 255]] * len(full_NT) if extents_N2 is None else extents_N2.tolist()
         )
         self.styles: list[int] = [len(STYLES)] * len(full_NT) if styles_N is None else styles_N.tolist()
+        self._asked: dict[tuple[bytes, int, float], tuple[tuple[int, float], ...]] = {}
 
     def __len__(self) -> int:
         return int(self.full_NT.shape[0])
 
-    def nearest(self, query_E: Tensor, count: int = 96, window: float = 0.15) -> list[tuple[int, float]]:
+    def nearest(self, query_E: Tensor, count: int = 96, window: float = 0.15) -> Sequence[tuple[int, float]]:
         """The pictures whose wording is nearest to a normalised sentence embedding, with their similarity.
 
         Pictures further than `window` below the best are left out, but never the best itself.
         """
+        asked = query_E.numpy(force=True).tobytes(), count, window
+        found = self._asked.get(asked)
+        if found is None:
+            if len(self._asked) >= ASKED_KEPT:
+                self._asked.clear()
+            found = self._asked[asked] = self._nearest(query_E, count, window)
+        return found
+
+    def _nearest(self, query_E: Tensor, count: int, window: float) -> tuple[tuple[int, float], ...]:
         similarity_K = self.keys_KE @ query_E.float()
         best: dict[int, float] = {}
         values, order = similarity_K.topk(min(4 * count, similarity_K.shape[0]))
@@ -118,7 +130,7 @@ class PictureMemory:
                 break
             for picture in self.members[self.offsets[key] : self.offsets[key + 1]]:
                 best.setdefault(picture, value)
-        return list(best.items())
+        return tuple(best.items())
 
     def recall(
         self,

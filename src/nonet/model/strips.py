@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nonet.model.winograd import Conv3, version_of
+from nonet.model.conv import Convolution, Version, version_of
+from nonet.model.winograd import Conv3
 
 if TYPE_CHECKING:
     from nonet.model.vqgan import Level, ResnetBlock
@@ -166,8 +167,9 @@ class Doubled:
     """
 
     def __init__(self) -> None:
-        self._made_of: tuple[int, torch.dtype, int] | None = None
+        self._made_of: Version | None = None
         self._kernels: list[Tensor] = []
+        self._convolutions = [Convolution() for _ in range(4)]
 
     def __call__(self, x: Tensor, conv: nn.Conv2d) -> Tensor:
         weight = conv.weight
@@ -178,9 +180,9 @@ class Doubled:
         height, width = x.shape[2:]
         size = (x.shape[0], weight.shape[0], 2 * height, 2 * width)
         out = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-        for index, kernel in enumerate(self._kernels):
+        for index, (convolution, kernel) in enumerate(zip(self._convolutions, self._kernels, strict=True)):
             row, column = divmod(index, 2)
-            part = F.conv2d(x, kernel, conv.bias, padding=1)
+            part = convolution(x, kernel, conv.bias, padding=1)
             out[:, :, row::2, column::2] = part[:, :, row : row + height, column : column + width]
         return out
 

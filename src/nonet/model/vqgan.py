@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nonet.errors import NonetError
 from nonet.model import strips
+from nonet.model.conv import Conv
 from nonet.model.winograd import Conv3
 
 
@@ -147,7 +148,7 @@ class ResnetBlock(nn.Module):
         self.conv1 = Conv3(in_channels, out_channels)
         self.norm2 = make_norm(norm, out_channels)
         self.conv2 = Conv3(out_channels, out_channels)
-        self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+        self.nin_shortcut = Conv(in_channels, out_channels, 1) if in_channels != out_channels else None
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv1(activated(self.norm1, x))
@@ -161,10 +162,10 @@ class AttnBlock(nn.Module):
     def __init__(self, channels: int, norm: str) -> None:
         super().__init__()
         self.norm = make_norm(norm, channels)
-        self.q = nn.Conv2d(channels, channels, 1)
-        self.k = nn.Conv2d(channels, channels, 1)
-        self.v = nn.Conv2d(channels, channels, 1)
-        self.proj_out = nn.Conv2d(channels, channels, 1)
+        self.q = Conv(channels, channels, 1)
+        self.k = Conv(channels, channels, 1)
+        self.v = Conv(channels, channels, 1)
+        self.proj_out = Conv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
@@ -177,7 +178,7 @@ class AttnBlock(nn.Module):
 class Downsample(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+        self.conv = Conv(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
         # The original pads the right and the bottom only.
@@ -188,7 +189,7 @@ class Downsample(nn.Module):
 class Upsample(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv = Conv(channels, channels, 3, padding=1)
         self._doubled = strips.Doubled()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -246,7 +247,7 @@ class PictureEncoder(nn.Module):
     def __init__(self, config: VQGANConfig) -> None:
         super().__init__()
         self.patch_size = config.patch_size
-        self.conv_in = nn.Conv2d(config.in_channels * config.patch_size**2, config.ch, 3, padding=1)
+        self.conv_in = Conv(config.in_channels * config.patch_size**2, config.ch, 3, padding=1)
         self.down = nn.ModuleList()
         side, channels = config.resolution // config.patch_size, config.ch
         for index, mult in enumerate(config.ch_mult):
@@ -259,7 +260,7 @@ class PictureEncoder(nn.Module):
             self.down.append(level)
         self.mid = Middle(channels, config.norm, config.mid_attention)
         self.norm_out = make_norm(config.norm, channels)
-        self.conv_out = nn.Conv2d(channels, config.z_channels, 3, padding=1)
+        self.conv_out = Conv(channels, config.z_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.patch_size > 1:
@@ -277,7 +278,7 @@ class PictureDecoder(nn.Module):
         super().__init__()
         self.patch_size = config.patch_size
         channels = config.ch * config.ch_mult[-1]
-        self.conv_in = nn.Conv2d(config.z_channels, channels, 3, padding=1)
+        self.conv_in = Conv(config.z_channels, channels, 3, padding=1)
         self.mid = Middle(channels, config.norm, config.mid_attention)
         levels: list[Level] = []
         side = config.resolution // config.downsampling
@@ -292,7 +293,7 @@ class PictureDecoder(nn.Module):
         # up[i] is the level of resolution i, as in the published files; the decoder runs from the last to the first.
         self.up = nn.ModuleList(levels)
         self.norm_out = make_norm(config.norm, channels)
-        self.conv_out = nn.Conv2d(channels, config.out_ch * config.patch_size**2, 3, padding=1)
+        self.conv_out = Conv(channels, config.out_ch * config.patch_size**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.mid(self.conv_in(z.contiguous(memory_format=torch.channels_last)))
@@ -356,9 +357,9 @@ class VQGAN(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = PictureEncoder(config)
-        self.quant_conv = nn.Conv2d(config.z_channels, config.embed_dim, 1)
+        self.quant_conv = Conv(config.z_channels, config.embed_dim, 1)
         self.quantize = Quantizer(config)
-        self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, 1)
+        self.post_quant_conv = Conv(config.embed_dim, config.z_channels, 1)
         self.decoder = PictureDecoder(config)
 
     def latents(self, pixels_BHWC: Tensor) -> Tensor:

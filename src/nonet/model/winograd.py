@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nonet.model.conv import Conv, Version, version_of
+
 # Of the polynomial that is evaluated at 0, 1, -1, 2, -2 and infinity.
 _TILE = (
     (4, 0, -5, 0, 1, 0),
@@ -60,12 +62,12 @@ class Winograd:
         return results.view(4, 4, *tiles, outputs).permute(2, 0, 3, 1, 4)
 
 
-class Conv3(nn.Conv2d):
+class Conv3(Conv):
     """A convolution of 3x3, padded by 1, that keeps its Winograd form while its weights stay the same."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1)
-        self._kept: tuple[tuple[int, torch.dtype, int], Winograd] | None = None
+        self._kept: tuple[Version, Winograd] | None = None
 
     def winograd(self, height: int, width: int) -> Winograd | None:
         """The form for pictures of this size, if it is right and pays for them."""
@@ -77,8 +79,3 @@ class Conv3(nn.Conv2d):
         if self._kept is None or self._kept[0] != version:
             self._kept = version, Winograd(self)
         return self._kept[1]
-
-
-def version_of(weight: Tensor) -> tuple[int, torch.dtype, int]:
-    """What changes when a weight is changed, in place or for another."""
-    return weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version
