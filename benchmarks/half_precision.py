@@ -89,7 +89,7 @@ def drawn(engine: Engine, captions: Sequence[str]) -> Tensor:
 
 def measured(name: str, dtype: str, reference: dict[str, Tensor], captions: Sequence[str]) -> dict[str, Any]:
     model = load(name, device="cpu", dtype="float32" if dtype == HALF_WEIGHTS else dtype)
-    model.decoder.half_weights = dtype == HALF_WEIGHTS
+    model.decoder.weights_as = "float16" if dtype == HALF_WEIGHTS else model.decoder.weights_as
     result: dict[str, Any] = {}
     with Engine(model) as engine:
         tokens_PT = greedy(engine, PROMPTS)

@@ -40,7 +40,7 @@ class _Engine(service_fakes.PromptedEngine):
         return _Stream(request)
 
 
-def engine(model: str, low_memory: bool) -> _Engine:
+def engine(model: str, low_memory: bool, dtype: str) -> _Engine:
     """What the engine's process calls."""
     return _Engine()
 

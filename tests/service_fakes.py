@@ -87,7 +87,7 @@ class PromptedEngine:
         return PromptedStream(request)
 
 
-def engine(model: str, low_memory: bool) -> PromptedEngine:
+def engine(model: str, low_memory: bool, dtype: str) -> PromptedEngine:
     """What the engine's process calls."""
     if model == "unloadable":
         raise RuntimeError("no such weights")

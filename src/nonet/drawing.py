@@ -102,15 +102,15 @@ def check_model(name: str) -> None:
     locate(name)
 
 
-def judged_by(name: str, judge: str) -> Model:
-    """A model whose candidates CLIP chooses among; `judge` is a folder or the Hub id of what was fetched.
+def loaded(name: str, *, judge: str | None, dtype: str) -> Model:
+    """A model of which more is wanted than its name says, see `nonet.load`.
 
     Raises:
-        NonetError: as `nonet.load`; `model_missing` with the way to get such weights.
+        NonetError: as `nonet.load`; `model_missing` with the way to get a judge's weights.
     """
     from nonet.checkpoints import load
 
-    return load(name, judge=judge)
+    return load(name, judge=judge, dtype=dtype)
 
 
 def run(

@@ -104,7 +104,7 @@ def test_weights_in_another_type(tmp_path: Path, dtype: str | torch.dtype, toler
 def test_a_small_model_is_computed_in_float32_where_nothing_is_said() -> None:
     model = nonet.load(GOLDEN / "dalle", device="cpu")
     assert model.dtype == torch.float32
-    assert not model.decoder.half_weights
+    assert model.decoder.weights_as == "own"
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,19 @@ def test_a_large_model_is_computed_in_what_the_processor_can(
     assert model.dtype == dtype
     assert model.codec.post_quant_conv.weight.dtype == torch.float32
     # Where nothing half as wide can be computed with, weights alone may be; not where somebody asks for float32.
-    assert model.decoder.half_weights == (dtype == torch.float32)
-    assert not nonet.load(GOLDEN / "dalle", device="cpu", dtype=dtype).decoder.half_weights
+    assert model.decoder.weights_as == ("float16" if dtype == torch.float32 else "own")
+    assert nonet.load(GOLDEN / "dalle", device="cpu", dtype=dtype).decoder.weights_as == "own"
+
+
+def test_bytes_are_multiplied_where_somebody_asks_and_the_processor_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loader, "multiplies_bytes", lambda: True)
+    model = nonet.load(GOLDEN / "dalle", device="cpu", dtype="int8")
+    assert (model.dtype, model.decoder.weights_as) == (torch.float32, "int8")
+    refused(GOLDEN / "dalle", "setting_invalid", codec_dtype="int8")
+    monkeypatch.setattr(loader, "multiplies_bytes", lambda: False)
+    assert "processor" in refused(GOLDEN / "dalle", "setting_invalid", device="cpu", dtype="int8")
 
 
 def test_what_a_loaded_model_says_of_itself(tmp_path: Path) -> None:

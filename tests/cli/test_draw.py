@@ -180,6 +180,7 @@ def test_every_option_reaches_the_request(fake_engine: fakes.FakeEngine) -> None
         (["a cat", "--seed", "-1"], "setting_invalid"),
         (["a cat", "--candidates", "3"], "setting_invalid"),
         (["a cat", "--judge", "nowhere"], "model_missing"),
+        (["a cat", "--dtype", "float8"], "setting_invalid"),
         (["a cat", "--safety", "none"], "setting_invalid"),
         (["a cat", "--provenance", "none"], "setting_invalid"),
         (["a cat", "--label", "x" * 41], "setting_invalid"),

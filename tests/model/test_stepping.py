@@ -250,7 +250,7 @@ def test_weights_in_half_precision_are_multiplied_in_single() -> None:
     projection = Projection(300, 70)
     torch.nn.init.normal_(projection.weight)
     rounded = projection.weight.detach().half().float()
-    projection.pack(release=True, half=True)
+    projection.pack("float16", release=True)
     assert projection.weight.is_meta
     x = torch.randn(18, 300)
     with torch.no_grad():
@@ -272,7 +272,7 @@ def test_a_decoder_may_keep_its_weights_in_half_precision(decoder: ImageDecoder)
     for module in rounded.modules():
         if isinstance(module, Projection):
             module.weight.data = module.weight.half().float()
-    packed.half_weights = True
+    packed.weights_as = "float16"
     packed.pack()
     wanted = stepped(rounded, tokens_BT, [(3, context(5, 1))])
     assert (stepped(packed, tokens_BT, [(3, context(5, 1))]) - wanted).abs().max() < 1e-5

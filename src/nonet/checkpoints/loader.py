@@ -29,6 +29,7 @@ from nonet.checkpoints.safetensors_folder import CONFIG, is_ours
 from nonet.checkpoints.textside import TextSide
 from nonet.errors import NonetError
 from nonet.model.config import Seq2SeqConfig
+from nonet.model.packing import Kind, multiplies_bytes
 from nonet.model.seq2seq import Seq2Seq
 from nonet.model.vqgan import VQGAN
 from nonet.threads import apart
@@ -58,7 +59,8 @@ def load(
         device: as torch names it; `auto` is CUDA where there is one, else the CPU.
         dtype: float32, float16 or bfloat16; `auto` is half precision for large models on a device that computes
             in it: float16, which rounds finer, on a CPU that has both, bfloat16 on a GPU. Else it is float32, of which
-            an `Engine` keeps a large model's weights in float16 on a CPU (see `Projection.pack`).
+            an `Engine` keeps a large model's weights in float16 on a CPU (see `Projection.pack`). `int8` is float32
+            with products of integers in the decoder's steps: the fastest on a CPU that multiplies them, and coarsest.
         codec_dtype: the same for the codec alone. It runs once a picture, on a CPU no faster in half precision,
             and what is rounded there is seen.
         judge: published CLIP weights that choose among candidates, a folder or the Hub id of what was fetched (see
@@ -69,11 +71,17 @@ def load(
             `setting_invalid` for a device or type that there is not.
     """
     path, where = locate(name_or_path), _device(device)
+    if dtype == "int8" and not (where.type == "cpu" and multiplies_bytes()):
+        raise NonetError(
+            "setting_invalid",
+            f"dtype is int8, but this {'processor' if where.type == 'cpu' else 'device'} has no fast products of it.",
+            "Use auto.",
+        )
     clip = None if judge is None else apart(lambda: load_clip(judge, where))
-    loader = _Loader(path, None if codec is None else _existing(codec), where, dtype, codec_dtype)
+    wish = "float32" if dtype == "int8" else dtype
+    loader = _Loader(path, None if codec is None else _existing(codec), where, wish, codec_dtype)
     model = apart(loader.load)
-    large = sum(parameter.nbytes for parameter in model.seq2seq.parameters()) > _SMALL_BYTES
-    model.decoder.half_weights = dtype == "auto" and model.dtype == torch.float32 and large
+    model.decoder.weights_as = _weights_as(model, dtype)
     if clip is not None:
         model.judge = clip
     model.folder = path if path.is_dir() else path.parent
@@ -191,13 +199,25 @@ class _Loader:
             return wish
         if wish != "auto":
             if wish not in DTYPES:
-                raise NonetError("setting_invalid", f"dtype is {wish!r}.", f"Use auto, {', '.join(DTYPES)}.")
+                raise NonetError(
+                    "setting_invalid",
+                    f"dtype is {wish!r}.",
+                    f"Use auto, {', '.join(DTYPES)}, or int8, but not for a codec.",
+                )
             return DTYPES[str(wish)]
         if self.device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
         if self.device.type == "cpu" and 4 * parameter_count(config) > _SMALL_BYTES:
             return _cpu_dtype()
         return torch.float32
+
+
+def _weights_as(model: Model, wish: str | torch.dtype) -> Kind:
+    """What a decoder's weights are rounded to where they are read at each step, by what `load` was asked for."""
+    if wish == "int8":
+        return "int8"
+    large = sum(parameter.nbytes for parameter in model.seq2seq.parameters()) > _SMALL_BYTES
+    return "float16" if wish == "auto" and model.dtype == torch.float32 and large else "own"
 
 
 def parameter_count(config: Seq2SeqConfig) -> int:

@@ -70,6 +70,10 @@ def draw(
     sign_prompt: Annotated[
         bool, typer.Option("--sign-prompt", help="Put the prompt into the signed manifest, too.")
     ] = False,
+    dtype: Annotated[
+        str,
+        typer.Option(help="How numbers are rounded: auto, float32, float16, bfloat16 or int8, the fastest."),
+    ] = "auto",
     low_memory: Annotated[
         bool, typer.Option("--low-memory", help="Turn tokens into pixels one picture at a time.")
     ] = False,
@@ -104,7 +108,8 @@ def draw(
     display = display_for(sys.stderr, request.prompt, request.count, quiet=quiet)
     with ending_on_sigterm(), folder:
         with display:
-            chosen = drawing.judged_by(model, judge) if judge else model
+            named = judge is None and dtype == "auto"
+            chosen = model if named else drawing.loaded(model, judge=judge, dtype=dtype)
             drawn = drawing.run(chosen, request, display=display, low_memory=low_memory)
         paths, sheet = folder.write(*drawing.encode(drawn, carried))
     for note in (*drawn.notes, *carried.notes):

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nonet.model import packing
+from nonet.model.packing import Kind, Packed
+
 EPS = 1e-5
 
 
@@ -42,67 +45,41 @@ class ScaleNorm(nn.Module):
 class Projection(nn.Module):
     """A matrix product without bias; `weight` is (output, input)."""
 
-    _packed: Tensor | None = None
-    _halves: Any = None
+    _packed: Packed | None = None
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._halves is not None and not torch.is_grad_enabled():
-            widened: Tensor = torch.ops.quantized.linear_dynamic_fp16.default(x, self._halves)
-            return widened
         if self._packed is not None and not torch.is_grad_enabled():
-            # The overload itself: looking it up takes longer than a small product.
-            product = torch.ops.mkldnn._linear_pointwise.default
-            packed: Tensor = product(x, self._packed, None, "none", [], None)
-            return packed
+            return self._packed(x)
         if self.weight.is_meta:
             self.unpack()
         return F.linear(x, self.weight)
 
-    def pack(self, *, release: bool = False, half: bool = False) -> None:
-        """Keep a copy of the weight in oneDNN's layout, on a CPU that computes in its type; elsewhere do nothing.
-
-        With it a product of few rows is faster, and a row's result is the same to the last bit in
-        whichever batch it stands. torch's own product has neither: for some numbers of rows it sums in
-        another order.
+    def pack(self, kind: Kind = "own", *, release: bool = False) -> None:
+        """Keep a copy of the weight in a layout that is faster for few rows (see `packing`), where there is one.
 
         The copy is used without gradients only. It does not follow when the weight is changed in place;
         it is given up when the module is moved or cast, and is no part of copies and files.
 
         Args:
+            kind: whether the copy may be rounded. With it products and sums stay what their types say.
             release: keep no other copy: `weight` then has a shape and a type, but no values, until something
                 needs them (`unpack`).
-            half: keep it in float16 instead, in FBGEMM's layout where there is one. Half as much is read; each number
-                is widened when it is used, so that products and sums are still in float32.
         """
-        if not _can_pack(self.weight):
-            return
         self.unpack()
-        if (
-            half
-            and self.weight.dtype == torch.float32
-            and "fbgemm" in torch.backends.quantized.supported_engines
-        ):
-            self._halves = torch.ops.quantized.linear_prepack_fp16(self.weight.detach().contiguous(), None)
-        else:
-            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.detach().contiguous())
-        if release:
+        self._packed = packing.pack(self.weight, kind)
+        if release and self._packed is not None:
             empty = torch.empty_like(self.weight, device="meta")
             self.weight = nn.Parameter(empty, requires_grad=self.weight.requires_grad)
 
     def unpack(self) -> None:
-        """Give the packed copy up; `weight` has its values again, or what float16 has left of them."""
-        values: Tensor | None = None
-        if self.weight.is_meta and self._halves is not None:
-            values = torch.ops.quantized.linear_unpack_fp16(self._halves)[0].float()
-        elif self.weight.is_meta and self._packed is not None:
-            values = self._packed.to_dense()  # laying out and back rounds nothing
-        if values is not None:
-            self.weight = nn.Parameter(values, requires_grad=self.weight.requires_grad)
-        self._packed = self._halves = None
+        """Give the packed copy up; `weight` has its values again, or what rounding has left of them."""
+        if self.weight.is_meta and self._packed is not None:
+            self.weight = nn.Parameter(self._packed.weight(), requires_grad=self.weight.requires_grad)
+        self._packed = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self.unpack()
@@ -115,21 +92,9 @@ class Projection(nn.Module):
         super()._save_to_state_dict(*arguments)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The packed layout can be neither copied nor pickled.
         if self.weight.is_meta:
             self.unpack()
-        return {name: value for name, value in self.__dict__.items() if name not in ("_packed", "_halves")}
-
-
-def _can_pack(weight: Tensor) -> bool:
-    """Whether oneDNN multiplies numbers of this type on this device."""
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    if weight.dtype == torch.bfloat16:
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    if weight.dtype == torch.float16:
-        return bool(torch.ops.mkldnn._is_mkldnn_fp16_supported())
-    return weight.dtype == torch.float32
+        return {name: value for name, value in self.__dict__.items() if name != "_packed"}
 
 
 class SelfAttention(nn.Module):

@@ -26,6 +26,7 @@ from nonet.model.layers import (
     SelfAttention,
     init_normal,
 )
+from nonet.model.packing import Kind
 from nonet.model.stepping import Context, CrossKV, Rows, attention_bias, step_states
 
 
@@ -101,10 +102,10 @@ class ImageDecoder(nn.Module):
     """Image tokens one after another, from text states and, for models with a memory, a hint per position.
 
     Attributes:
-        half_weights: `pack` may round the projections' weights to float16; everything is still computed in their type.
+        weights_as: how `pack` may round the weights; everything but their products stays in their type.
     """
 
-    half_weights = False
+    weights_as: Kind = "own"
 
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
@@ -216,7 +217,13 @@ class ImageDecoder(nn.Module):
         for module in self.modules():
             if isinstance(module, Projection):
                 # The head's weight is kept: it is asked for type and device.
-                module.pack(release=release and module is not self.lm_head, half=self.half_weights)
+                module.pack(self._kind(module), release=release and module is not self.lm_head)
+
+    def _kind(self, module: Projection) -> Kind:
+        """Coarse rounding is for what each step reads, except for the head: that one's rounding is not averaged out."""
+        coarse = self.weights_as == "int8"
+        once = [self.lm_head, *(layer.cross_attn.kv for layer in self.decoder_layers())]
+        return "float16" if coarse and any(module is one for one in once) else self.weights_as
 
     def step(
         self,

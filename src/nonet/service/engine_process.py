@@ -53,11 +53,12 @@ class DrawingEngine(Protocol):
         """Draw."""
 
 
-def real_engine(model: str, low_memory: bool) -> DrawingEngine:
+def real_engine(model: str, low_memory: bool, dtype: str) -> DrawingEngine:
     """The engine of a model's name."""
+    from nonet.checkpoints import load
     from nonet.drawing import engine_for
 
-    return engine_for(model, low_memory=low_memory)
+    return engine_for(load(model, dtype=dtype), low_memory=low_memory)
 
 
 class EngineServer:
@@ -75,7 +76,7 @@ class EngineServer:
     def load(self) -> None:
         """Make the engine and say so."""
         make = self._factory()
-        self._engine = make(self._config["model"], self._config["low_memory"])
+        self._engine = make(*(self._config[name] for name in ("model", "low_memory", "dtype")))
         name = str(getattr(self._engine.model, "name", self._config["model"]))
         # What cannot draw one picture is not ready.
         for event in self._engine.submit(DrawRequest(prompt="an apple", count=1, seed=0), partials=False):
@@ -117,12 +118,12 @@ class EngineServer:
             except OSError:
                 os._exit(0)
 
-    def _factory(self) -> Callable[[str, bool], DrawingEngine]:
+    def _factory(self) -> Callable[[str, bool, str], DrawingEngine]:
         if not self._config.get("factory"):
             return real_engine
         sys.path[:] = list(dict.fromkeys([*self._config["path"], *sys.path]))
         module, _, name = str(self._config["factory"]).partition(":")
-        made: Callable[[str, bool], DrawingEngine] = getattr(importlib.import_module(module), name)
+        made: Callable[[str, bool, str], DrawingEngine] = getattr(importlib.import_module(module), name)
         return made
 
     def _draw(self, id: str, attempt: int, values: dict[str, Any]) -> None:

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         description="fsspec URL for pictures, such as s3://bucket/nonet. Default: the data folder.",
     )
     model: str = Field(default="doodle", description="A model's name, folder or Hub id.")
+    dtype: Literal["auto", "float32", "float16", "bfloat16", "int8"] = Field(
+        default="auto", description="How the model's numbers are rounded; int8 is the fastest on a processor."
+    )
     low_memory: bool = Field(default=False, description="Turn tokens into pixels one picture at a time.")
     engines: int = Field(
         default=0,

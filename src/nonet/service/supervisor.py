@@ -242,6 +242,7 @@ class Supervisor:
         config = {
             "model": self._settings.model,
             "low_memory": self._settings.low_memory,
+            "dtype": self._settings.dtype,
             "factory": self._settings.engine,
             "path": [entry for entry in sys.path if entry] if self._settings.engine else [],
             "finishing": finishing_of(self._settings),
