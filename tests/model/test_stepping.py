@@ -10,7 +10,7 @@ from torch import Tensor
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.layers import Projection
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
-from nonet.model.stepping import Context, Rows, attention_bias, step_states
+from nonet.model.stepping import Context, Rows, _attend_past, attention_bias, step_states
 
 WIDTH, VOCABULARY, LENGTH, TEXT = 64, 37, 16, 24
 
@@ -136,6 +136,23 @@ def test_a_row_does_not_depend_on_how_many_there_are(decoder: ImageDecoder) -> N
     many = stepped(packed, tokens_BT, [(11, text)])
     for row in (0, 3, 10):
         assert torch.equal(stepped(packed, tokens_BT[row : row + 1], [(1, text)])[0], many[row])
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("position", [0, 1, 30, 199, 255])
+def test_heads_multiplied_at_once_attend_to_the_same(position: int) -> None:
+    kv = torch.randn(2, 18, 16, 256, 64, generator=torch.manual_seed(position))
+    qkv = torch.randn(18, 3, 16, 64)
+
+    def seen(rows: slice, *, at_once: bool) -> Tensor:
+        count = len(range(18)[rows])
+        alone = Rows(kv, [Context(count, [])], position)
+        return _attend_past(qkv[rows], kv[:, rows].clone(), alone, None, at_once=at_once)
+
+    every = seen(slice(None), at_once=True)
+    torch.testing.assert_close(every, seen(slice(None), at_once=False), atol=1e-5, rtol=0)
+    for rows in (slice(1), slice(1, 3), slice(9, 18)):
+        assert torch.equal(seen(rows, at_once=True), every[rows])
 
 
 @torch.inference_mode()

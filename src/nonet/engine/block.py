@@ -200,7 +200,7 @@ class Stretch:
         """The decoder's rows of its pictures."""
         count = self.fed_PW.shape[0]
         contexts = [Context(count, context) for context in self.block.contexts]
-        return Rows(self.block.cache.kv[:, self._lines], contexts, self.start, self.width)
+        return Rows(self.block.cache.kv[:, :, self._lines], contexts, self.start, self.width)
 
     @property
     def fed_X(self) -> Tensor:

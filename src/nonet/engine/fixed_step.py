@@ -148,11 +148,10 @@ class FixedStep:
         bias_111T = bias_T.masked_fill_(self._places_T > at_1, float("-inf"))[None, None, None]
         for number, layer in enumerate(decoder.decoder_layers()):
             qkv = layer.self_attn.qkv(layer.self_attn_pre(x)).view(R, 3, heads, 1, D // heads)
-            kv_R2HTE = self.cache.kv[number]
-            kv_R2HTE.index_copy_(3, at_1, qkv[:, 1:])
-            seen = F.scaled_dot_product_attention(
-                qkv[:, 0], kv_R2HTE[:, 0], kv_R2HTE[:, 1], attn_mask=bias_111T
-            )
+            kv_2RHTE = self.cache.kv[number]
+            kv_2RHTE.index_copy_(3, at_1, qkv[:, 1:].transpose(0, 1))
+            k, v = kv_2RHTE
+            seen = F.scaled_dot_product_attention(qkv[:, 0], k, v, attn_mask=bias_111T)
             x = x + layer.self_attn_post(layer.self_attn.out(seen.reshape(R, D)))
             q = layer.cross_attn.q(layer.cross_attn_pre(x)).view(groups, R // groups, heads, D // heads)
             seen = F.scaled_dot_product_attention(

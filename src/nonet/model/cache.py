@@ -11,7 +11,7 @@ class KVCache:
     What lies behind the rows' position is not read, so a cache can be used again without clearing it.
 
     Attributes:
-        kv: (layers, rows, 2, heads, length, head size); keys at index 0 of the third axis, values at 1.
+        kv: (layers, 2, rows, heads, length, head size); keys at index 0 of the second axis, values at 1.
     """
 
     def __init__(
@@ -25,12 +25,12 @@ class KVCache:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.kv = torch.empty(layers, rows, 2, heads, length, head_size, dtype=dtype, device=device)
+        self.kv = torch.empty(layers, 2, rows, heads, length, head_size, dtype=dtype, device=device)
 
     @property
     def rows(self) -> int:
         """How many rows there is room for."""
-        return self.kv.shape[1]
+        return self.kv.shape[2]
 
     @property
     def length(self) -> int:
