@@ -203,7 +203,7 @@ def ours(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     total = scaled["encode"] + scaled["tokens"] + scaled["codec"] if options.quick else plain["seconds"]
     work = arithmetic(model.text.tokens([PROMPT]).ids.shape[1])  # type: ignore[attr-defined]
     return {
-        "dtype": str(model.dtype).removeprefix("torch."),
+        "dtype": f"{str(model.dtype).removeprefix('torch.')}, weights {model.decoder.weights_as}",
         "load": loading,
         "limit_gflops": limit,
         "seconds": total,

@@ -74,7 +74,7 @@ def _limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(5)
+        os.nice(10)
 
 
 def main() -> None:

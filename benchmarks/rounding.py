@@ -1,13 +1,16 @@
-"""What half precision changes of what is drawn: `python benchmarks/half_precision.py [--model doodle]`.
+"""What rounding changes of what is drawn: `python benchmarks/rounding.py [--model doodle]`.
 
-For float16, bfloat16 and weights in float16 that are computed with in float32 (`half weights`), against float32, the
-codec in float32 as always:
+For float16, bfloat16, weights in float16 that are computed with in float32 (`half weights`), and int8, against float32,
+the codec in float32 as always:
 
 - `next`: share of places where the likeliest next token is the same after the same tokens (those that float32 takes)
 - `greedy`: share of the same tokens when each type draws on after its own, and where they part; every prompt is drawn
   at temperature 0 with the model's condition scale
 - `r_precision`: share of drawings whose caption the judge ranks first among 100, one drawing with the same seed for
   each of the captions; and its standard error. Only for a model with a judge
+
+`doodle`'s weights are stored as integers of eight bits, so int8 would round only what is multiplied with them. Here
+each is moved by chance within its step, for float32 as for the others.
 
 With weights of chance (`--model FOLDER` of `benchmarks/mini_cpu.py --folder`) logits lie closer together than those of
 trained weights, so that more tokens change.
@@ -27,10 +30,14 @@ from ordinary_prompts import ANIMALS, THINGS
 from torch import Tensor
 
 from nonet.checkpoints import Model, load
+from nonet.checkpoints.loader import DTYPES
 from nonet.engine import Drawn, DrawRequest, Engine, Failed, painting
+from nonet.model.layers import Projection
+from nonet.model.packing import Kind
+from nonet.model.seq2seq import ImageDecoder
 from nonet.training.evaluate import precision
 
-HALF_WEIGHTS = "half weights"
+ROUNDED: dict[str, Kind] = {"half weights": "float16", "int8": "int8"}
 PROMPTS = ("a red apple on a table", "a cat on the moon", "a blue car", "a penguin with a guitar")
 CAPTIONS = [f"a {thing}" for thing in (*ANIMALS, *THINGS)]
 
@@ -87,9 +94,22 @@ def drawn(engine: Engine, captions: Sequence[str]) -> Tensor:
     return torch.stack(pictures).float() / 255
 
 
+def spread(decoder: ImageDecoder) -> None:
+    """Move every weight by less than half of a step of an integer of eight bits, always in the same way."""
+    chance = torch.Generator().manual_seed(1)
+    for part in decoder.modules():
+        if isinstance(part, Projection):
+            step_N1 = part.weight.data.abs().amax(1, keepdim=True) / 127
+            part.weight.data += (torch.rand(part.weight.shape, generator=chance) - 0.5) * step_N1
+
+
 def measured(name: str, dtype: str, reference: dict[str, Tensor], captions: Sequence[str]) -> dict[str, Any]:
-    model = load(name, device="cpu", dtype="float32" if dtype == HALF_WEIGHTS else dtype)
-    model.decoder.weights_as = "float16" if dtype == HALF_WEIGHTS else model.decoder.weights_as
+    model = load(name, device="cpu", dtype="float32")
+    spread(model.decoder)
+    if dtype in ROUNDED:
+        model.decoder.weights_as = ROUNDED[dtype]
+    else:
+        model.seq2seq.to(DTYPES[dtype])
     result: dict[str, Any] = {}
     with Engine(model) as engine:
         tokens_PT = greedy(engine, PROMPTS)
@@ -111,13 +131,13 @@ def measured(name: str, dtype: str, reference: dict[str, Tensor], captions: Sequ
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="What half precision changes of what is drawn.")
+    parser = argparse.ArgumentParser(description="What rounding changes of what is drawn.")
     parser.add_argument("--model", default="doodle")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--captions", type=int, default=len(CAPTIONS), help="drawings for R-precision")
     parser.add_argument(
         "--kinds",
-        default=f"float16,bfloat16,{HALF_WEIGHTS}",
+        default="float16,bfloat16,half weights,int8",
         help="what is measured against float32; the first two are slow where the processor has no half precision",
     )
     options = parser.parse_args(arguments)
