@@ -165,7 +165,7 @@ def test_a_full_engine_is_given_nothing_however_small_its_drawings_are(
 def test_an_engine_draws_at_a_lower_priority_than_the_site(services: Services) -> None:
     site = os.getpriority(os.PRIO_PROCESS, 0)
     for pid in services.engines.pids:
-        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, site + 5)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, site + 10)
 
 
 def test_that_no_engine_can_load_its_model_is_said_once(
