@@ -26,7 +26,7 @@ class Convolution:
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[Version, Tensor] | None = None
+        self._kept: tuple[Version, Tensor, Tensor] | None = None
 
     def __call__(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int, stride: int = 1
@@ -37,8 +37,10 @@ class Convolution:
         version = version_of(weight)
         kept = self._kept
         if kept is None or kept[0] != version:
-            layout = torch.ops.mkldnn._reorder_convolution_weight(weight.detach(), *shape, list(x.shape))
-            kept = self._kept = version, layout
+            # With the weight itself, so that no other one can come to lie where it lay.
+            weight = weight.detach()
+            layout = torch.ops.mkldnn._reorder_convolution_weight(weight, *shape, list(x.shape))
+            kept = self._kept = version, layout, weight
         convolve = torch.ops.mkldnn._convolution_pointwise.default
         convolved: Tensor = convolve(x, kept[1], bias, *shape, "none", [], "")
         return convolved

@@ -65,7 +65,7 @@ class Projection(nn.Module):
         it is given up when the module is moved or cast, and is no part of copies and files.
 
         Args:
-            kind: whether the copy may be rounded. With it products and sums stay what their types say.
+            kind: what the copy is rounded to.
             release: keep no other copy: `weight` then has a shape and a type, but no values, until something
                 needs them (`unpack`).
         """

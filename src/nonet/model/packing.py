@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 Kind = Literal["own", "float16", "int8"]
-"""What weights are kept as: as they are, or rounded."""
+"""What weights are kept as: as they are, or rounded to float16 or to bytes."""
 
 
 class Packed(Protocol):
@@ -66,7 +66,7 @@ class Bytes:
     """
 
     def __init__(self, weight: Tensor) -> None:
-        scale_N = weight.abs().amax(1).clamp_min(torch.finfo(weight.dtype).tiny) / 127
+        scale_N = weight.abs().amax(1).clamp_min(1e-30) / 127
         integers = (weight / scale_N[:, None]).round().to(torch.int8)
         self._packed = torch.ops.onednn.qlinear_prepack(integers, None)
         self._scale_N = scale_N
