@@ -189,11 +189,12 @@ def main() -> int:
         watch.start()
         try:
             rows = run_users(url, options.scenario, options, folder)
-        finally:
             watch.stopping.set()
             watch.join()
             watch.rows.append(watch.read())
             in_the_end = finish(watch)
+        finally:
+            watch.stopping.set()
             site.terminate()
             site.wait(120)
     measured = {**report(rows, watch.rows), "in_the_end": in_the_end}

@@ -102,17 +102,6 @@ def check_model(name: str) -> None:
     locate(name)
 
 
-def loaded(name: str, *, judge: str | None, dtype: str) -> Model:
-    """A model of which more is wanted than its name says, see `nonet.load`.
-
-    Raises:
-        NonetError: as `nonet.load`; `model_missing` with the way to get a judge's weights.
-    """
-    from nonet.checkpoints import load
-
-    return load(name, judge=judge, dtype=dtype)
-
-
 def run(
     model: str | Model,
     request: DrawRequest,

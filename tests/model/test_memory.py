@@ -49,6 +49,8 @@ def test_what_was_asked_for_is_kept_but_not_for_ever(monkeypatch: pytest.MonkeyP
     assert [one.nearest(query.clone()) for query in queries] == first
     assert one.nearest(queries[0], count=1) == first[0][:1]
     assert len(one._asked) <= 3
+    one.forget()
+    assert not one._asked
 
 
 def test_a_colour_draws_its_pictures() -> None:

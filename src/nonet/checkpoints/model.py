@@ -173,6 +173,8 @@ class Model:
         """Forget what was kept for the next requests; they are planned as the first one was."""
         self._known.clear()
         self._kept_fancy = None
+        if self.memory is not None:
+            self.memory.forget()
 
     def recall(self, prompt: str, seeds: Sequence[int]) -> list[list[int]]:
         """For each seed the numbers of the pictures that its drawing remembers.

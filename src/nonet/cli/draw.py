@@ -12,6 +12,7 @@ import typer
 from nonet.cli.signals import ending_on_sigterm
 
 if TYPE_CHECKING:
+    from nonet.checkpoints import Model
     from nonet.drawing import Drawing
 
 
@@ -108,8 +109,11 @@ def draw(
     display = display_for(sys.stderr, request.prompt, request.count, quiet=quiet)
     with ending_on_sigterm(), folder:
         with display:
-            named = judge is None and dtype == "auto"
-            chosen = model if named else drawing.loaded(model, judge=judge, dtype=dtype)
+            chosen: str | Model = model
+            if judge is not None or dtype != "auto":
+                from nonet.checkpoints import load
+
+                chosen = load(model, judge=judge, dtype=dtype)
             drawn = drawing.run(chosen, request, display=display, low_memory=low_memory)
         paths, sheet = folder.write(*drawing.encode(drawn, carried))
     for note in (*drawn.notes, *carried.notes):

@@ -1,8 +1,8 @@
 """Convolutions that lay their weights out once, for parts of pictures on a processor.
 
-torch lays the weights of a convolution out for oneDNN at each call, which for a hundred places costs half as much as
-their arithmetic, and gives a single small picture to a slower method that rounds in another way. With weights that
-are laid out already a picture takes two thirds of the time, and has the same bits alone and among others.
+torch lays the weights of a convolution out for oneDNN at each call, which for a few places costs as much as their
+arithmetic, and gives a single small picture to a slower method that rounds in another way. With weights that are laid
+out already a picture takes less time, and has the same bits alone and among others.
 """
 
 from __future__ import annotations

@@ -108,6 +108,10 @@ class PictureMemory:
     def __len__(self) -> int:
         return int(self.full_NT.shape[0])
 
+    def forget(self) -> None:
+        """Forget what was asked for."""
+        self._asked.clear()
+
     def nearest(self, query_E: Tensor, count: int = 96, window: float = 0.15) -> Sequence[tuple[int, float]]:
         """The pictures whose wording is nearest to a normalised sentence embedding, with their similarity.
 

@@ -214,16 +214,15 @@ class ImageDecoder(nn.Module):
         Args:
             release: keep no second copy of the layers' weights.
         """
+        fine: set[nn.Module] = set()
+        if self.weights_as == "int8":
+            # That is for what each step reads, except for the head: its rounding nothing would average out.
+            fine = {self.lm_head, *(layer.cross_attn.kv for layer in self.decoder_layers())}
         for module in self.modules():
             if isinstance(module, Projection):
+                kind = "float16" if module in fine else self.weights_as
                 # The head's weight is kept: it is asked for type and device.
-                module.pack(self._kind(module), release=release and module is not self.lm_head)
-
-    def _kind(self, module: Projection) -> Kind:
-        """Coarse rounding is for what each step reads, except for the head: that one's rounding is not averaged out."""
-        coarse = self.weights_as == "int8"
-        once = [self.lm_head, *(layer.cross_attn.kv for layer in self.decoder_layers())]
-        return "float16" if coarse and any(module is one for one in once) else self.weights_as
+                module.pack(kind, release=release and module is not self.lm_head)
 
     def step(
         self,

@@ -151,7 +151,7 @@ def _attend_past(
     """Write keys and values from `position` on, and let each token attend to all up to itself: (X, D).
 
     `at_once`: all heads of all rows, which lie one behind the other, in one product each of keys and of values. For
-    single tokens of many heads that takes a quarter less; a row has the same bits whatever others there are.
+    single tokens of many heads that takes less time; a row has the same bits whatever others there are.
     """
     qkv_BW3HE = qkv_X3HE.view(-1, rows.width, *qkv_X3HE.shape[1:])
     end = rows.position + rows.width

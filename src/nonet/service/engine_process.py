@@ -210,7 +210,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Engines use all cores for seconds, pages need one for milliseconds: whoever draws lets the site go first. By 5
-    # the site would still wait 3 ms for its turn now and then, by 10 hardly ever.
+    # the site would still wait a time slice for its turn now and then, by 10 hardly ever.
     with suppress(OSError):
         os.nice(10)
     connection = Connection(int(arguments[0]))
