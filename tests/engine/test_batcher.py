@@ -207,6 +207,13 @@ def test_caches_are_used_again_and_given_back(clock: Clock, monkeypatch: pytest.
     assert frugal.opener.spare == []
 
 
+def test_a_large_cache_is_not_kept(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nonet.engine.opening.KEEP_BYTES", 1000)
+    batcher = Batcher(TinyModel(), max_rows=288)
+    turns(batcher, [Client(batcher, clock)])
+    assert batcher.opener.spare == []
+
+
 def test_spare_caches_never_take_more_than_there_is_room_for(clock: Clock) -> None:
     batcher = Batcher(TinyModel(), max_rows=20)
     clients = [Client(batcher, clock, count=1 + number % 5) for number in range(8)]

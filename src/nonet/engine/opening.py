@@ -14,6 +14,10 @@ from nonet.engine.job import Job
 from nonet.engine.needs import DrawingModel, Plan
 from nonet.model.cache import KVCache
 
+KEEP_BYTES = 64 << 20
+"""A larger cache is not kept on a processor: beside the time its pictures take, to take it anew is nothing, and finished
+pictures are painted in its memory."""
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -81,7 +85,7 @@ class Opener:
         """Take back what a block had."""
         if block.fixed is None:
             self._taken -= block.cache.rows
-            if self._keep:
+            if self._keep and (block.cache.kv.is_cuda or block.cache.nbytes <= KEEP_BYTES):
                 self.spare.append(block.cache)
         elif self.fixed is not None and self._keep:
             self.fixed.give_back(block.fixed)

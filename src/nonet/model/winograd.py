@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from nonet.model.conv import Conv, Version, version_of
 
+INPUTS_AT_ONCE = 32
+"""Of a kernel, while its form is made."""
 # Of the polynomial that is evaluated at 0, 1, -1, 2, -2 and infinity.
 _TILE = (
     (4, 0, -5, 0, 1, 0),
@@ -41,8 +43,13 @@ class Winograd:
         tile_66, kernel_63, result_46 = (
             torch.tensor(rows, dtype=torch.float64, device=device) for rows in (_TILE, _KERNEL, _RESULT)
         )
-        spread = torch.einsum("ai,kcij,bj->abck", kernel_63, conv.weight.double(), kernel_63)
-        self._kernel_36CK = spread.flatten(0, 1).float().contiguous()
+        # Some inputs at a time: in double precision all of them would take several times the form's memory.
+        outputs, inputs = conv.weight.shape[:2]
+        self._kernel_36CK = torch.empty(36, inputs, outputs, device=device)
+        for some in range(0, inputs, INPUTS_AT_ONCE):
+            seen = slice(some, some + INPUTS_AT_ONCE)
+            spread = torch.einsum("ai,kcij,bj->abck", kernel_63, conv.weight[:, seen].double(), kernel_63)
+            self._kernel_36CK[:, seen] = spread.flatten(0, 1)
         self._to_36 = torch.kron(tile_66, tile_66).float()
         self._from_36 = torch.kron(result_46, result_46).float()
 
