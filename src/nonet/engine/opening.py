@@ -15,8 +15,8 @@ from nonet.engine.needs import DrawingModel, Plan
 from nonet.model.cache import KVCache
 
 KEEP_BYTES = 64 << 20
-"""A larger cache is not kept on a processor: beside the time its pictures take, to take it anew is nothing, and finished
-pictures are painted in its memory."""
+"""A larger cache is not kept on a processor: taking it anew is nothing beside the time that its pictures take, and
+finished pictures are painted in its memory."""
 
 
 @dataclass(frozen=True)
