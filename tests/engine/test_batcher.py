@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 
 from nonet.engine.batcher import OTHERS_SHARE, Batcher
 from nonet.engine.block import Block
 from nonet.engine.drawing_step import draw_step
-from nonet.engine.events import Done, Event, Failed, Partial, Progress
+from nonet.engine.events import Done, Event, Failed, Partial, Pixels, Progress
 from nonet.engine.job import Job
 from nonet.engine.needs import settled
+from nonet.engine.painting import Painter
 from nonet.engine.request import DrawRequest
 from nonet.engine.stream import DrawStream
 from nonet.model.cache import KVCache
@@ -207,10 +210,30 @@ def test_caches_are_used_again_and_given_back(clock: Clock, monkeypatch: pytest.
     assert frugal.opener.spare == []
 
 
-def test_a_large_cache_is_not_kept(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_cache_is_free_again_when_its_pictures_are_painted(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("nonet.engine.opening.KEEP_BYTES", 1000)
-    batcher = Batcher(TinyModel(), max_rows=288)
+    model = TinyModel()
+    new_cache, finished = model.decoder.new_cache, Painter.finished
+    caches: list[weakref.ref[KVCache]] = []
+    left: list[int] = []
+
+    def counted(rows: int) -> KVCache:
+        cache = new_cache(rows)
+        caches.append(weakref.ref(cache))
+        return cache
+
+    def painted(self: Painter, tokens_BT: torch.Tensor) -> tuple[torch.Tensor, list[Pixels]]:
+        left.append(sum(cache() is not None for cache in caches))
+        return finished(self, tokens_BT)
+
+    monkeypatch.setattr(model.decoder, "new_cache", counted)
+    monkeypatch.setattr(Painter, "finished", painted)
+    batcher = Batcher(model, max_rows=288)
     turns(batcher, [Client(batcher, clock)])
+    assert len(caches) == 1
+    assert set(left) == {0}
     assert batcher.opener.spare == []
 
 

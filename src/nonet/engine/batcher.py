@@ -160,8 +160,8 @@ class Batcher:
 
     def _everything(self, *, hurried: bool) -> None:
         if self.blocks:
-            some = self._foremost(self.blocks)
-            self._token_seconds += self._timed(lambda: self._draw_tokens(some))
+            # Blocks that end here are held by nobody while their pictures are painted: caches take much memory.
+            self._token_seconds += self._timed(lambda: self._draw_tokens(self._foremost(self.blocks)))
         if self.unpainted:
             self._paint_finished()
         elif self.blocks and not hurried:

@@ -151,7 +151,7 @@ class Engine:
 def rows_that_fit(decoder: ImageDecoder) -> int:
     """How many rows' keys and values fit into the memory meant for them."""
     config, weight = decoder.config, decoder.lm_head.weight
-    row_bytes = 2 * config.decoder_layers * config.image_length * config.d_model * weight.element_size()
+    row_bytes = 2 * config.decoder_layers * config.image_length * config.d_model * decoder.attends_in.itemsize
     if weight.device.type == "cuda":
         budget = torch.cuda.mem_get_info(weight.device)[0] // 2
     else:

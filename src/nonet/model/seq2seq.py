@@ -193,20 +193,29 @@ class ImageDecoder(nn.Module):
         return raised
 
     def new_cache(self, rows: int) -> KVCache:
-        """An empty cache for `step`, in the weights' type and on their device."""
-        weight = self.lm_head.weight
+        """An empty cache for `step`, on the weights' device."""
         head_size = self.config.d_model // self.heads
-        length = self.config.image_length
+        length, device = self.config.image_length, self.lm_head.weight.device
         return KVCache(
-            len(self.layers), rows, self.heads, length, head_size, dtype=weight.dtype, device=weight.device
+            len(self.layers), rows, self.heads, length, head_size, dtype=self.attends_in, device=device
         )
+
+    @property
+    def attends_in(self) -> torch.dtype:
+        """The type of the keys and values of drawing steps.
+
+        On a processor it is float32: with one query a row there are no products of matrices that half precision would
+        make faster, only more memory to read, and torch reads it no faster then.
+        """
+        weight = self.lm_head.weight
+        return torch.float32 if weight.device.type == "cpu" else weight.dtype
 
     def cross_keys_values(self, context_BSD: Tensor) -> CrossKV:
         """Every layer's keys and values of the context, each (B, heads, S, head size): made once a prompt."""
         context_BSD = self.project_context(context_BSD)
         kv = [layer.cross_attn.keys_values(context_BSD) for layer in self.decoder_layers()]
         # Contiguous: they are read at each of the steps.
-        return [(k.contiguous(), v.contiguous()) for k, v in kv]
+        return [(k.to(self.attends_in).contiguous(), v.to(self.attends_in).contiguous()) for k, v in kv]
 
     def pack(self, *, release: bool = False) -> None:
         """Lay the projections' weights out for drawing, where that pays (see `Projection.pack`).

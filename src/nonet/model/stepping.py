@@ -86,9 +86,9 @@ def step_states(
     spans = _spans([rows.count * rows.width for rows in together])
     context_spans = _spans([context.rows * rows.width for rows in together for context in rows.contexts])
     contexts = [(context, rows.width) for rows in together for context in rows.contexts]
-    biases = [_not_ahead(rows, x) for rows in together]
+    biases = [_not_ahead(rows) for rows in together]
     # Rows of a decoder that takes hints may lie apart in their cache, and must not be multiplied in another way then.
-    at_once = decoder.hint is None and x.device.type == "cpu" and x.dtype == torch.float32
+    at_once = decoder.hint is None and x.device.type == "cpu"
     for number, layer in enumerate(decoder.decoder_layers()):
         qkv = layer.self_attn.qkv(layer.self_attn_pre(x)).view(B, 3, heads, D // heads)
         seen = [
@@ -137,12 +137,12 @@ def _places(positions_TD: Tensor, rows: Rows) -> Tensor:
     return fed_WD.expand(rows.count, -1, -1).reshape(-1, fed_WD.shape[1])
 
 
-def _not_ahead(rows: Rows, like: Tensor) -> Tensor | None:
+def _not_ahead(rows: Rows) -> Tensor | None:
     """The bias (W, T) that keeps each of some tokens from seeing those after it; one alone sees all there are."""
     if rows.width == 1:
         return None
-    bias_WT = torch.full((rows.width, rows.position + rows.width), float("-inf"), dtype=like.dtype)
-    return bias_WT.triu_(rows.position + 1).to(like.device)
+    bias_WT = torch.full((rows.width, rows.position + rows.width), float("-inf"), dtype=rows.kv.dtype)
+    return bias_WT.triu_(rows.position + 1).to(rows.kv.device)
 
 
 def _attend_past(
@@ -158,18 +158,20 @@ def _attend_past(
     kv_2BHTE = kv_2RHTE[:, : qkv_BW3HE.shape[0]]
     kv_2BHTE[:, :, :, rows.position : end] = qkv_BW3HE[:, :, 1:].permute(2, 0, 3, 1, 4)
     k, v = kv_2BHTE[:, :, :, :end]
-    q_BHWE = qkv_BW3HE[:, :, 0].transpose(1, 2)
+    q_BHWE = qkv_BW3HE[:, :, 0].transpose(1, 2).to(k.dtype)
     if at_once and rows.width == 1:
-        q_X1E = q_BHWE.flatten(0, 1) * q_BHWE.shape[-1] ** -0.5
-        scores_X1T = torch.bmm(q_X1E, k.flatten(0, 1).transpose(1, 2))
-        return torch.bmm(scores_X1T.softmax(-1), v.flatten(0, 1)).view(k.shape[0], -1)
+        q_XE1 = (q_BHWE.flatten(0, 1) * q_BHWE.shape[-1] ** -0.5).transpose(1, 2)
+        scores_XT1 = torch.bmm(k.flatten(0, 1), q_XE1)
+        seen_X1E = torch.bmm(scores_XT1.softmax(1).transpose(1, 2), v.flatten(0, 1))
+        return seen_X1E.view(k.shape[0], -1).to(qkv_X3HE.dtype)
     seen_BHWE = F.scaled_dot_product_attention(q_BHWE, k, v, attn_mask=bias_WT)
-    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1)
+    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1).to(qkv_X3HE.dtype)
 
 
 def _attend_context(q_XHE: Tensor, width: int, k_GHSE: Tensor, v_GHSE: Tensor, bias: Tensor | None) -> Tensor:
     """Attend to one context, or G equal parts of the rows to G contexts: (X, D)."""
-    G = k_GHSE.shape[0]
+    G, dtype = k_GHSE.shape[0], q_XHE.dtype
+    q_XHE = q_XHE.to(k_GHSE.dtype)
     if G == 1:
         # A row at a time, keys repeated by a stride of 0. Were all rows multiplied at once, a row's
         # rounding would depend on how many rows there are.
@@ -178,4 +180,4 @@ def _attend_context(q_XHE: Tensor, width: int, k_GHSE: Tensor, v_GHSE: Tensor, b
     else:
         q_BHWE, k, v = q_XHE.view(G, -1, *q_XHE.shape[1:]).transpose(1, 2), k_GHSE, v_GHSE
     seen_BHWE = F.scaled_dot_product_attention(q_BHWE, k, v, attn_mask=bias)
-    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1)
+    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1).to(dtype)
