@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import weakref
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from nonet.engine.batcher import OTHERS_SHARE, Batcher
 from nonet.engine.block import Block
 from nonet.engine.drawing_step import draw_step
-from nonet.engine.events import Done, Event, Failed, Partial, Pixels, Progress
+from nonet.engine.events import Done, Event, Failed, Partial, Progress
 from nonet.engine.job import Job
 from nonet.engine.needs import settled
 from nonet.engine.painting import Painter
@@ -224,7 +226,7 @@ def test_a_large_cache_is_free_again_when_its_pictures_are_painted(
         caches.append(weakref.ref(cache))
         return cache
 
-    def painted(self: Painter, tokens_BT: torch.Tensor) -> tuple[torch.Tensor, list[Pixels]]:
+    def painted(self: Painter, tokens_BT: torch.Tensor) -> tuple[torch.Tensor, list[NDArray[np.uint8]]]:
         left.append(sum(cache() is not None for cache in caches))
         return finished(self, tokens_BT)
 
