@@ -8,6 +8,8 @@ the numbers' size; half precision would not bear it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -45,11 +47,12 @@ class Winograd:
         )
         # Some inputs at a time: in double precision all of them would take several times the form's memory.
         outputs, inputs = conv.weight.shape[:2]
-        self._kernel_36CK = torch.empty(36, inputs, outputs, device=device)
+        kernel_36KC = torch.empty(36, outputs, inputs, device=device)
         for some in range(0, inputs, INPUTS_AT_ONCE):
             seen = slice(some, some + INPUTS_AT_ONCE)
-            spread = torch.einsum("ai,kcij,bj->abck", kernel_63, conv.weight[:, seen].double(), kernel_63)
-            self._kernel_36CK[:, seen] = spread.flatten(0, 1)
+            spread = torch.einsum("ai,kcij,bj->abkc", kernel_63, conv.weight[:, seen].double(), kernel_63)
+            kernel_36KC[:, :, seen] = spread.flatten(0, 1)
+        self._products = _products(kernel_36KC)
         self._to_36 = torch.kron(tile_66, tile_66).float()
         self._from_36 = torch.kron(result_46, result_46).float()
 
@@ -58,15 +61,34 @@ class Winograd:
 
         As a view (H / 4, 4, W / 4, 4, K), so that whoever puts them in their place copies them once.
         """
-        height, width = x_HWC.shape[0] - 2, x_HWC.shape[1] - 2
-        channels, outputs = self._kernel_36CK.shape[1:]
+        down, across, channels = (x_HWC.shape[0] - 2) // 4, (x_HWC.shape[1] - 2) // 4, x_HWC.shape[2]
         row, column, channel = x_HWC.stride()
-        tiles = height // 4, width // 4
         # Tiles overlap by two rows and columns.
-        x_66TTC = x_HWC.as_strided((6, 6, *tiles, channels), (row, column, 4 * row, 4 * column, channel))
-        spread = torch.mm(self._to_36, x_66TTC.reshape(36, -1)).view(36, -1, channels)
-        results = torch.mm(self._from_36, torch.bmm(spread, self._kernel_36CK).view(36, -1))
-        return results.view(4, 4, *tiles, outputs).permute(2, 0, 3, 1, 4)
+        x_TT66C = x_HWC.as_strided((down, across, 6, 6, channels), (4 * row, 4 * column, row, column, channel))
+        spread_T36C = self._to_36 @ x_TT66C.reshape(-1, 36, channels)
+        results = self._from_36 @ self._products(spread_T36C)
+        return results.view(down, across, 4, 4, -1).permute(0, 2, 1, 3, 4)
+
+
+def _products(kernel_36KC: Tensor) -> Callable[[Tensor], Tensor]:
+    """What multiplies each of the 36 numbers of tiles (T, 36, C) by its own matrix: (T, 36, K)."""
+    outputs, inputs = kernel_36KC.shape[1:]
+    if kernel_36KC.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        kernel_36CK = kernel_36KC.transpose(1, 2)
+        return lambda x_T36C: torch.bmm(x_T36C.transpose(0, 1), kernel_36CK).transpose(0, 1).contiguous()
+    # As 36 groups of a convolution of single pixels: torch has all products of this kind made by oneDNN, but those of
+    # matrices by MKL, which takes a processor that is not Intel's for an old one, and twice the time.
+    shape = [0, 0], [1, 1], [1, 1], 36
+    kernel = kernel_36KC.view(36 * outputs, inputs, 1, 1)
+    layout = torch.ops.mkldnn._reorder_convolution_weight(kernel, *shape, [1, 36 * inputs, 8, 8])
+    convolve = torch.ops.mkldnn._convolution_pointwise.default
+
+    def products(x_T36C: Tensor) -> Tensor:
+        x_1X1T = x_T36C.view(1, 1, len(x_T36C), -1).permute(0, 3, 1, 2)
+        y_1Y1T: Tensor = convolve(x_1X1T, layout, None, *shape, "none", [], "")
+        return y_1Y1T.permute(0, 2, 3, 1).reshape(len(x_T36C), 36, outputs)
+
+    return products
 
 
 class Conv3(Conv):
