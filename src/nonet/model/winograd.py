@@ -64,7 +64,9 @@ class Winograd:
         down, across, channels = (x_HWC.shape[0] - 2) // 4, (x_HWC.shape[1] - 2) // 4, x_HWC.shape[2]
         row, column, channel = x_HWC.stride()
         # Tiles overlap by two rows and columns.
-        x_TT66C = x_HWC.as_strided((down, across, 6, 6, channels), (4 * row, 4 * column, row, column, channel))
+        x_TT66C = x_HWC.as_strided(
+            (down, across, 6, 6, channels), (4 * row, 4 * column, row, column, channel)
+        )
         spread_T36C = self._to_36 @ x_TT66C.reshape(-1, 36, channels)
         results = self._from_36 @ self._products(spread_T36C)
         return results.view(down, across, 4, 4, -1).permute(0, 2, 1, 3, 4)
