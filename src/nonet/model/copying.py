@@ -30,7 +30,7 @@ class CopyGates(nn.Module):
         """Logits with the slots' tokens raised.
 
         Args:
-            logits_XV: any leading axes X.
+            logits_XV: any leading axes X; written over, where no gradients are kept.
             states_XD: the states that the logits were made of.
             held_XS: int64, the token that each slot holds at the place that is drawn.
             empty: the token of slots that hold nothing there.
@@ -42,4 +42,5 @@ class CopyGates(nn.Module):
         there_XS = there_XS & (in_front_XS == 1)
         gates_XS = scale * (self.gate(states_XD) + self.bias).to(logits_XV.dtype) * there_XS
         # An empty slot adds 0 to token 0, since its own number may lie beyond the columns.
-        return logits_XV.scatter_add(-1, held_XS * there_XS, gates_XS)
+        add = logits_XV.scatter_add if torch.is_grad_enabled() else logits_XV.scatter_add_
+        return add(-1, held_XS * there_XS, gates_XS)
