@@ -73,7 +73,7 @@ def draw(
     ] = False,
     dtype: Annotated[
         str,
-        typer.Option(help="How numbers are rounded: auto, float32, float16, bfloat16 or int8, the fastest."),
+        typer.Option(help="How numbers are rounded: auto, float32, float16, bfloat16 or int8."),
     ] = "auto",
     low_memory: Annotated[
         bool, typer.Option("--low-memory", help="Turn tokens into pixels one picture at a time.")

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     )
     model: str = Field(default="doodle", description="A model's name, folder or Hub id.")
     dtype: Literal["auto", "float32", "float16", "bfloat16", "int8"] = Field(
-        default="auto", description="How the model's numbers are rounded; int8 is the fastest on a processor."
+        default="auto", description="How the model's numbers are rounded; see `nonet.load`."
     )
     low_memory: bool = Field(default=False, description="Turn tokens into pixels one picture at a time.")
     engines: int = Field(
