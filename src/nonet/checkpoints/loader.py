@@ -60,8 +60,8 @@ def load(
         dtype: float32, float16 or bfloat16; `auto` is half precision for large models on a device that computes
             in it: float16, which rounds finer, on a CPU that has both, bfloat16 on a GPU. Else it is float32, of which
             an `Engine` keeps a large model's weights in float16 on a CPU (see `Projection.pack`). `int8` is float32
-            with products of integers in the decoder's steps: coarsest, and the fastest on a CPU that multiplies them but
-            does not compute in half precision.
+            with products of integers in the decoder's steps: coarsest, and the fastest on a CPU that multiplies them
+            but does not compute in half precision.
         codec_dtype: the same for the codec alone. It runs once a picture, on most CPUs no faster in half precision,
             and what is rounded there is seen.
         judge: published CLIP weights that choose among candidates, a folder or the Hub id of what was fetched (see
