@@ -34,22 +34,19 @@ def fit(x_ND: Tensor, y_N: Tensor, weight_N: Tensor, seed: int) -> nn.Sequential
     weight_N = weight_N / weight_N.mean()
     found = [_fit_one(x_ND, y_N, weight_N, 100 * seed + member) for member in range(MEMBERS)]
     # Their mean is one network again, with all of their hidden units.
-    joined = nn.Sequential(
-        nn.Linear(x_ND.shape[1], MEMBERS * HIDDEN), nn.ReLU(), nn.Linear(MEMBERS * HIDDEN, len(CATEGORIES))
-    )
+    hidden, out = nn.Linear(x_ND.shape[1], MEMBERS * HIDDEN), nn.Linear(MEMBERS * HIDDEN, len(CATEGORIES))
     with torch.no_grad():
-        joined[0].weight.copy_(torch.cat([net[0].weight for net in found]))
-        joined[0].bias.copy_(torch.cat([net[0].bias for net in found]))
-        joined[2].weight.copy_(torch.cat([net[3].weight for net in found], 1) / MEMBERS)
-        joined[2].bias.copy_(torch.stack([net[3].bias for net in found]).mean(0))
-    return joined
+        hidden.weight.copy_(torch.cat([first.weight for first, _ in found]))
+        hidden.bias.copy_(torch.cat([first.bias for first, _ in found]))
+        out.weight.copy_(torch.cat([last.weight for _, last in found], 1) / MEMBERS)
+        out.bias.copy_(torch.stack([last.bias for _, last in found]).mean(0))
+    return nn.Sequential(hidden, nn.ReLU(), out)
 
 
-def _fit_one(x_ND: Tensor, y_N: Tensor, weight_N: Tensor, seed: int) -> nn.Sequential:
+def _fit_one(x_ND: Tensor, y_N: Tensor, weight_N: Tensor, seed: int) -> tuple[nn.Linear, nn.Linear]:
     torch.manual_seed(seed)
-    net = nn.Sequential(
-        nn.Linear(x_ND.shape[1], HIDDEN), nn.ReLU(), nn.Dropout(0.3), nn.Linear(HIDDEN, len(CATEGORIES))
-    )
+    hidden, out = nn.Linear(x_ND.shape[1], HIDDEN), nn.Linear(HIDDEN, len(CATEGORIES))
+    net = nn.Sequential(hidden, nn.ReLU(), nn.Dropout(0.3), out)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     for _ in range(STEPS):
@@ -59,16 +56,16 @@ def _fit_one(x_ND: Tensor, y_N: Tensor, weight_N: Tensor, seed: int) -> nn.Seque
             net(8 * F.normalize(x, dim=-1)), y_N[rows], reduction="none", label_smoothing=0.05
         )
         optimizer.zero_grad()
-        (weight_N[rows] * loss_N).mean().backward()
+        (weight_N[rows] * loss_N).mean().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-    return net.eval()
+    return hidden, out
 
 
 @torch.inference_mode()
 def score(net: nn.Sequential, x_ND: Tensor) -> Tensor:
     """How much likelier than harmless, in logits (N,)."""
-    logits = net(8 * x_ND)
+    logits: Tensor = net(8 * x_ND)
     return logits[:, 1:].logsumexp(1) - logits[:, 0]
 
 
@@ -176,8 +173,8 @@ def main() -> None:
     looks = {"first": slice(0, x.shape[1] // 2), "second": slice(None)}
 
     def with_extra(rows: Tensor, look: slice, seed: int) -> nn.Sequential:
-        parts = (x[:, look], extra_x[rows][:, look]), (y, extra_y[rows]), (w, extra_w[rows])
-        return fit(*(torch.cat(part) for part in parts), seed)
+        seen = torch.cat([x[:, look], extra_x[rows][:, look]])
+        return fit(seen, torch.cat([y, extra_y[rows]]), torch.cat([w, extra_w[rows]]), seed)
 
     counts = f"{len(refused)} prompts to refuse, {len(harmless)} hard ones to draw, {len(captions)} captions"
     say(f"{len(always.texts)} sentences; {counts}")

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ from PIL import Image, ImageDraw
 from nonet.checkpoints.places import DOODLE
 from nonet.model.repaint import CodecFancy
 from nonet.safety.provenance import detection
+from nonet.safety.provenance.convolution import likeliest
 from nonet.safety.provenance.detection import FIXED_THRESHOLD, PAYLOAD_THRESHOLD, detect
 from nonet.safety.provenance.mark import Payload, embed
 from nonet.safety.provenance.metadata import to_image
@@ -89,7 +91,10 @@ def _doodle() -> Any:
 
 @cache
 def _order() -> list[int]:
-    return np.random.Generator(np.random.PCG64(0)).permutation(len(_doodle().memory.full_NT)).tolist()
+    order: list[int] = (
+        np.random.Generator(np.random.PCG64(0)).permutation(len(_doodle().memory.full_NT)).tolist()
+    )
+    return order
 
 
 def memory(number: int) -> Pixels:
@@ -173,7 +178,6 @@ def unmarked(source: str, number: int, thorough: bool) -> dict[str, Any]:
     """Whether a picture without a mark is called marked, and the loudest payload that was read in it."""
     loudest = [0.0]
     reads = 0
-    likeliest = detection.likeliest
 
     def listening(soft: Any) -> tuple[int | None, float]:
         nonlocal reads
@@ -182,11 +186,8 @@ def unmarked(source: str, number: int, thorough: bool) -> dict[str, Any]:
         loudest.append(said)
         return value, said
 
-    detection.likeliest = listening
-    try:
+    with patch.object(detection, "likeliest", listening):
         called = bool(detect(SOURCES[source](number), thorough=thorough))
-    finally:
-        detection.likeliest = likeliest
     kind = "thorough" if thorough else "quick"
     return {"kind": kind, "number": number, "called": called, "reads": reads, "loudest": max(loudest)}
 

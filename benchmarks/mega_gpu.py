@@ -22,7 +22,6 @@ import torch
 from nonet.checkpoints.model import Model
 from nonet.checkpoints.textside import BartSide
 from nonet.engine import Done, DrawRequest, Engine, Failed
-from nonet.engine.batcher import Batcher
 from nonet.engine.fixed_step import FixedSteps
 from nonet.engine.painting import Painter
 from nonet.model.config import Seq2SeqConfig
@@ -94,8 +93,8 @@ def seconds(engine: Engine, device: torch.device) -> float:
 
 def measured(model: Model, device: torch.device, runs: int, *, fixed: bool) -> dict[str, float]:
     with Engine(model) as engine:
-        batcher: Batcher = engine._batcher
-        batcher._fixed = FixedSteps(model) if fixed else None
+        for lane in engine.lanes:
+            lane._batcher.opener.fixed = FixedSteps(model) if fixed else None
         first = seconds(engine, device)
         times = [seconds(engine, device) for _ in range(runs)]
     return {"first": first, "best": min(times), "median": sorted(times)[len(times) // 2]}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from nonet.engine import DrawRequest, Engine
 from tiny_model import TinyModel
@@ -28,3 +31,10 @@ def test_the_phases_of_a_grid_are_measured() -> None:
             pass
     assert {"encode", "tokens", "sampling", "codec"} <= set(phases.spent)
     assert min(phases.spent.values()) > 0
+
+
+def test_the_gpus_benchmark_runs_at_toy_sizes(capsys: pytest.CaptureFixture[str]) -> None:
+    benchmark("mega_gpu").main(["--device", "cpu", "--tiny", "--runs", "1"])
+    measured = json.loads(capsys.readouterr().out)
+    assert min(measured[way]["best"] for way in ("graph", "plain")) > 0
+    assert measured["codec"] > 0
