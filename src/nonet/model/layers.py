@@ -27,7 +27,10 @@ class BiasNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.bias.shape, None, self.bias, EPS)
+        if x.dtype == self.bias.dtype:
+            return F.layer_norm(x, self.bias.shape, None, self.bias, EPS)
+        # As in training with mixed precision: on a processor torch has no gradients then for a bias without a scale.
+        return (F.layer_norm(x, self.bias.shape, None, None, EPS) + self.bias).to(x.dtype)
 
 
 class ScaleNorm(nn.Module):
