@@ -3,7 +3,7 @@
 `--model chance` measures weights of chance in the sizes of `configs/doodle`, which take as long as trained ones.
 
 - nine: nine pictures, warm; with the time to the first partial pictures and the peak memory so far
-- sixteen: sixteen prompts submitted together, against the same one after another
+- sixteen: sixteen prompts submitted together, against the same one after another; with the peak memory so far
 - late: the first partial pictures of a request that arrives while another is drawn, against an idle engine
 
 Times are in seconds. On a computer that does other work besides, `cpu` (processor time of all threads) with
@@ -108,6 +108,10 @@ def first_partial(engine: Engine, request: DrawRequest) -> float:
     return time.perf_counter() - began
 
 
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def timed(engine: Engine, work: Callable[[], object]) -> dict[str, float]:
     if isinstance(engine.model, Model):
         # The same requests again and again would find all their colours mixed.
@@ -129,12 +133,11 @@ def nine(engine: Engine, runs: int) -> dict[str, Any]:
                     shown.append(time.perf_counter() - began)
 
         rounds.append(timed(engine, draw) | {"first_partial": shown[0]})
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         name: {"best": min(values), "median": statistics.median(values)}
         for name in ("clock", "cpu", "first_partial")
         if (values := [entry[name] for entry in rounds])
-    } | {"peak_megabytes": peak / 1024}
+    } | {"peak_megabytes": peak_megabytes()}
 
 
 def sixteen(engine: Engine, runs: int) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def sixteen(engine: Engine, runs: int) -> dict[str, Any]:
 
     # Turn about, so that what else the computer does falls on both alike.
     rounds = [(timed(engine, one_after_another), timed(engine, together)) for _ in range(runs)]
-    result: dict[str, Any] = {}
+    result: dict[str, Any] = {"peak_megabytes": peak_megabytes()}
     for name in ("clock", "cpu"):
         apart, joined = (min(pair[which][name] for pair in rounds) for which in (0, 1))
         result[name] = {"one_after_another": apart, "together": joined, "share": joined / apart}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nonet.engine.batcher import OTHERS_SHARE, Batcher
 from nonet.engine.block import Block
 from nonet.engine.drawing_step import draw_step
-from nonet.engine.events import Done, Event, Failed, Partial, Progress
+from nonet.engine.events import Done, Drawn, Event, Failed, Partial, Progress
 from nonet.engine.job import Job
 from nonet.engine.needs import settled
 from nonet.engine.painting import Painter
@@ -193,23 +193,43 @@ def test_rows_never_exceed_what_there_is_room_for(clock: Clock) -> None:
 
 def test_caches_are_used_again_and_given_back(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     model = TinyModel()
-    made: list[int] = []
+    made: list[tuple[int, int | None]] = []
     new_cache = model.decoder.new_cache
 
-    def counted(rows: int) -> KVCache:
-        made.append(rows)
-        return new_cache(rows)
+    def counted(rows: int, length: int | None = None) -> KVCache:
+        made.append((rows, length))
+        return new_cache(rows, length)
 
     monkeypatch.setattr(model.decoder, "new_cache", counted)
     batcher = Batcher(model, max_rows=288)
     for _ in range(3):
         turns(batcher, [Client(batcher, clock), Client(batcher, clock)])
-    # Two at a time; after a crowd one is kept.
-    assert made == [18] * 4
-    assert [cache.rows for cache in batcher.opener.spare] == [18]
+    # Two at a time; after a crowd a long one is kept.
+    short, long = (18, LENGTH // 4), (18, LENGTH)
+    assert made == [short, short, long, long, *[short, long] * 2]
+    assert [(cache.rows, cache.length) for cache in batcher.opener.spare] == [long]
     frugal = Batcher(model, max_rows=288, low_memory=True)
     turns(frugal, [Client(frugal, clock)])
     assert frugal.opener.spare == []
+
+
+def test_a_cache_that_grew_changes_nothing_of_what_is_drawn(clock: Clock) -> None:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    drawn: list[list[bytes]] = []
+    # The second one has the first one's long cache from the beginning.
+    for _ in range(2):
+        client = Client(batcher, clock)
+        lengths: set[int] = set()
+
+        def look(lengths: set[int] = lengths) -> bool:
+            lengths.update(block.cache.length for block in batcher.blocks)
+            return False
+
+        turns(batcher, [client], look)
+        assert (LENGTH // 4 in lengths) == (not drawn)
+        drawn.append([event.pixels.tobytes() for _, event in client.events if isinstance(event, Drawn)])
+    assert len(drawn[0]) == 9
+    assert drawn[0] == drawn[1]
 
 
 def test_a_large_cache_is_free_again_when_its_pictures_are_painted(
@@ -221,8 +241,8 @@ def test_a_large_cache_is_free_again_when_its_pictures_are_painted(
     caches: list[weakref.ref[KVCache]] = []
     left: list[int] = []
 
-    def counted(rows: int) -> KVCache:
-        cache = new_cache(rows)
+    def counted(rows: int, length: int | None = None) -> KVCache:
+        cache = new_cache(rows, length)
         caches.append(weakref.ref(cache))
         return cache
 
@@ -234,7 +254,7 @@ def test_a_large_cache_is_free_again_when_its_pictures_are_painted(
     monkeypatch.setattr(Painter, "finished", painted)
     batcher = Batcher(model, max_rows=288)
     turns(batcher, [Client(batcher, clock)])
-    assert len(caches) == 1
+    assert len(caches) == 2
     assert set(left) == {0}
     assert batcher.opener.spare == []
 
@@ -244,7 +264,8 @@ def test_spare_caches_never_take_more_than_there_is_room_for(clock: Clock) -> No
     clients = [Client(batcher, clock, count=1 + number % 5) for number in range(8)]
 
     def look() -> bool:
-        assert sum(c.rows for c in [*batcher.opener.spare, *(b.cache for b in batcher.blocks)]) <= 20
+        caches = [*batcher.opener.spare, *(block.cache for block in batcher.blocks)]
+        assert sum(cache.positions for cache in caches) <= 20 * LENGTH
         return False
 
     turns(batcher, clients, look)

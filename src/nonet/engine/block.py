@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class Block:
         cache: has a row for each picture, and with guidance as many unconditional ones behind them.
         empty_TD: the hint of nothing remembered, for a decoder that takes hints.
         memory_PST: what the pictures remember.
+        lengthened: gives a longer cache for one that is too short for whole pictures, when they come to its end.
 
     Attributes:
         pictures: which of the job's.
@@ -61,6 +63,8 @@ class Block:
         cache: KVCache,
         empty_TD: Tensor | None = None,
         memory_PST: Tensor | None = None,
+        *,
+        lengthened: Callable[[KVCache], KVCache] | None = None,
     ):
         decoder = model.decoder
         device = cache.kv.device
@@ -70,6 +74,7 @@ class Block:
         self.pictures = pictures
         self.sampling = job.sampling
         self.cache = cache
+        self._lengthened = lengthened
         self.contexts = (
             [job.conditional] if job.unconditional is None else [job.conditional, job.unconditional]
         )
@@ -124,7 +129,9 @@ class Block:
         return self.job.partials and self.pictures.start < self.job.request.count
 
     def stretches(self) -> list[Stretch]:
-        """What the next step shall draw."""
+        """What the next step shall draw; the cache has room for it from now on."""
+        if self._lengthened is not None and self._row_end(self.done) > self.cache.length:
+            self.cache = self._lengthened(self.cache)
         next_P = list(zip(self.drawn, self._guessed, strict=True))
         if all(same == next_P[0] for same in next_P):
             return [self._stretch(slice(None), *next_P[0])]

@@ -38,6 +38,11 @@ class KVCache:
         return self.kv.shape[4]
 
     @property
+    def positions(self) -> int:
+        """How many tokens there is room for, of all rows."""
+        return self.rows * self.length
+
+    @property
     def nbytes(self) -> int:
         """Bytes held."""
         return self.kv.nbytes

@@ -192,12 +192,12 @@ class ImageDecoder(nn.Module):
         raised: Tensor = self.copies(logits_XV, states_XD, held_XS, self.config.codebook_size, scale)
         return raised
 
-    def new_cache(self, rows: int) -> KVCache:
-        """An empty cache for `step`, on the weights' device."""
-        head_size = self.config.d_model // self.heads
-        length, device = self.config.image_length, self.lm_head.weight.device
+    def new_cache(self, rows: int, length: int | None = None) -> KVCache:
+        """An empty cache for `step`, on the weights' device; None is long enough for all tokens."""
+        head_size, device = self.config.d_model // self.heads, self.lm_head.weight.device
+        positions = length or self.config.image_length
         return KVCache(
-            len(self.layers), rows, self.heads, length, head_size, dtype=self.attends_in, device=device
+            len(self.layers), rows, self.heads, positions, head_size, dtype=self.attends_in, device=device
         )
 
     @property
