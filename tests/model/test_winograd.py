@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,8 +15,11 @@ def convolution(inputs: int, outputs: int) -> Conv3:
     return Conv3(inputs, outputs).requires_grad_(False)
 
 
+@pytest.mark.parametrize("onednn", [True, False])
 @pytest.mark.parametrize("size", [(4, 4), (8, 20), (12, 64)])
-def test_it_is_the_convolution(size: tuple[int, int]) -> None:
+def test_it_is_the_convolution(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], onednn: bool) -> None:
+    if not onednn:
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     conv = convolution(64, 96)
     x_HWC = torch.randn(size[0] + 2, size[1] + 2, 64, generator=torch.Generator().manual_seed(1))
     x_1CHW = x_HWC.permute(2, 0, 1)[None]
@@ -27,6 +33,18 @@ def test_what_it_is_used_for() -> None:
     assert not convolution(64, 64).winograd(8, 10)
     assert not convolution(64, 64).winograd(6, 8)
     assert not convolution(64, 64).bfloat16().winograd(8, 8)
+
+
+def test_a_convolution_that_keeps_it_can_be_copied_and_pickled() -> None:
+    conv = convolution(64, 64)
+    form = conv.winograd(8, 8)
+    assert form is not None
+    x_HWC = torch.randn(6, 6, 64, generator=torch.Generator().manual_seed(1))
+    for other in (copy.deepcopy(conv), pickle.loads(pickle.dumps(conv))):
+        again = other.winograd(8, 8)
+        assert again is not None
+        assert again is not form
+        assert torch.equal(again(x_HWC), form(x_HWC))
 
 
 def test_it_is_made_once_and_again_when_the_weights_change() -> None:

@@ -9,6 +9,7 @@ the numbers' size; half precision would not bear it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -110,3 +111,7 @@ class Conv3(Conv):
         if self._kept is None or self._kept[0] != version:
             self._kept = version, Winograd(self)
         return self._kept[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # oneDNN's layout can be neither copied nor pickled.
+        return {**self.__dict__, "_kept": None}
