@@ -253,6 +253,22 @@ def test_closing_ends_all_streams() -> None:
     ]
 
 
+def test_requests_that_are_drawn_at_the_same_time_share_the_cores() -> None:
+    with Engine(TinyModel(), threads=2) as engine:
+        hands = [lane._batcher.hands for lane in engine.lanes]
+        assert [one.count for one in hands] == [2, 2]
+        streams = [engine.submit(DrawRequest(prompt="a cat", count=64)) for _ in range(2)]
+        for stream in streams:
+            next(stream)
+        assert [one.count for one in hands] == [1, 1]
+        streams[0].cancel()
+        list(streams[0])
+        deadline = time.monotonic() + 20
+        while [one.count for one in hands] != [2, 2] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert [one.count for one in hands] == [2, 2]
+
+
 def test_a_program_may_end_in_the_middle_of_a_drawing() -> None:
     code = (
         "from tiny_model import TinyModel\n"

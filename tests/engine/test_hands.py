@@ -84,3 +84,18 @@ def test_hands_that_do_not_work_beside_are_waited_for() -> None:
     with pytest.raises(ZeroDivisionError):
         failing.results()
     hands.close()
+
+
+def test_cores_are_shared_out_among_the_threads_that_draw() -> None:
+    sharing = [1]
+    hands = Hands(4, sharing=lambda: sharing[0])
+    here = threading.current_thread().name
+    counts = []
+    for sharing[0] in (0, 1, 2, 3, 4, 9):
+        counts.append(hands.count)
+        names = hands.start(lambda _: threading.current_thread().name, [1, 2]).results()
+        # Who has one core does the work itself; a hand on the same core would only be in the way.
+        assert (names == [here, here]) == (hands.count == 1)
+    assert counts == [4, 4, 2, 1, 1, 1]
+    assert hands.shares(range(4)) == [range(4)]
+    hands.close()

@@ -76,9 +76,10 @@ class Engine:
             rows = rows_that_fit(decoder) if max_rows is None else max_rows
             many = on_cpu and not large and not low_memory
             count = max(1, min(cores, LANES_MAX, rows // LANE_ROWS)) if many else 1
-            hands = [Hands(cores, beside=not large) for _ in range(count)]
+            hands = [Hands(cores, beside=not large, sharing=self._busy) for _ in range(count)]
             return [Batcher(model, max_rows=rows // count, low_memory=low_memory, hands=one) for one in hands]
 
+        self.lanes: list[Lane] = []
         # Laying weights out is no slower with one thread, and leaves no helpers to this one.
         batchers = apart(ready, threads=1)
         # What the weights have left behind, up to a fifth of a large model.
@@ -86,7 +87,6 @@ class Engine:
         self._closing = False
         self._lock = threading.Lock()
         step_cores = self.threads if large else 1
-        self.lanes: list[Lane] = []
         for batcher in batchers:
             self.lanes.append(Lane(batcher, cores=step_cores, ended=self._end))
         # A daemon must not be inside torch when the interpreter is taken down.
@@ -139,6 +139,10 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _busy(self) -> int:
+        """How many lanes draw."""
+        return sum(lane.busy for lane in self.lanes)
 
     def _end(self) -> None:
         """Take nothing more, and stop all lanes: also when one of them has died."""

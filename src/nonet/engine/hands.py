@@ -40,11 +40,15 @@ class Hands:
     Args:
         count: how many; with 1 the calling thread does the work itself, at once.
         beside: whether the calling thread goes on meanwhile. One whose own operations take all cores waits.
+        sharing: among how many threads with hands of their own the cores are to be shared out now.
     """
 
-    def __init__(self, count: int = 1, *, beside: bool = True) -> None:
-        self.count = count
+    def __init__(
+        self, count: int = 1, *, beside: bool = True, sharing: Callable[[], int] = lambda: 1
+    ) -> None:
+        self._count = count
         self._beside = beside
+        self._sharing = sharing
         self._pool = (
             futures.ThreadPoolExecutor(count, "nonet-hand", initializer=use_threads, initargs=(1,))
             if count > 1
@@ -52,9 +56,14 @@ class Hands:
         )
         self._given: list[futures.Future[Any]] = []
 
+    @property
+    def count(self) -> int:
+        """How many may work now."""
+        return max(1, self._count // max(1, self._sharing()))
+
     def start(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Pending[Result]:
         """Hand out work on each of some items."""
-        if self._pool is None or (len(items) < 2 and not self._beside):
+        if self._pool is None or self.count == 1 or (len(items) < 2 and not self._beside):
             return Pending([_done(work, item) for item in items])
         pool = self._pool
 

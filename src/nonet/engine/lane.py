@@ -41,6 +41,11 @@ class Lane:
         return sum(job.rows for job in list(self._batcher.jobs)), self._batcher.max_rows
 
     @property
+    def busy(self) -> bool:
+        """Whether something is being drawn."""
+        return not self._batcher.idle
+
+    @property
     def left(self) -> int:
         """Pictures that are still to be drawn; may be asked by one thread at a time."""
         self._given = [job for job in self._given if job.left]
