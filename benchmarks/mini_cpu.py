@@ -30,26 +30,15 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+if TYPE_CHECKING:
+    from nonet.model.config import Seq2SeqConfig
+
 PICTURES, TOKENS, SCALE, TOP_K = 9, 256, 10.0, 50
 PROMPT = "a red apple on a table"
-
-
-def sizes(*, mega: bool) -> dict[str, Any]:
-    """What the published `config.json` says of a model's sizes."""
-    width, layers, hidden, words, codes = (
-        (2048, 24, 4096, 50272, 16415) if mega else (1024, 12, 2730, 50264, 16384)
-    )
-    sides = {
-        f"{side}_{name}": value
-        for side in ("encoder", "decoder")
-        for name, value in (("layers", layers), ("attention_heads", width // 64), ("ffn_dim", hidden))
-    }
-    words_codes = {"encoder_vocab_size": words, "image_vocab_size": codes, "decoder_start_token_id": 16384}
-    return {"d_model": width} | sides | words_codes
 
 
 def clock() -> float:
@@ -59,29 +48,15 @@ def clock() -> float:
 
 def forge(folder: Path, *, mega: bool) -> dict[str, Any]:
     """Write the same weights twice: `ours` as published, `theirs` as `MinDalle` looks for them (not Mega's)."""
-    from nonet.checkpoints.model import Model
+    from mega_gpu import SIZES, chance_model
+
     from nonet.checkpoints.save import save_flax, save_mindalle
-    from nonet.checkpoints.textside import BartSide
-    from nonet.model.config import Seq2SeqConfig
-    from nonet.model.seq2seq import Seq2Seq
-    from nonet.model.tokenizer import TextTokenizer
-    from nonet.model.vqgan import VQGAN, VQGANConfig
 
     torch.manual_seed(1)
-    config = Seq2SeqConfig.from_dict(sizes(mega=mega))
-    torch.set_default_dtype(torch.bfloat16 if mega else torch.float32)
-    seq2seq = Seq2Seq(config).reset().eval()
-    torch.set_default_dtype(torch.float32)
-    assert seq2seq.encoder is not None
-    # A tokenizer of single bytes: the speed of a prompt's encoding is hardly seen.
-    letters = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 512))][:256]
-    vocabulary = {word: i for i, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", "<mask>", *letters])}
-    tokenizer = TextTokenizer.bart_from_merges(vocabulary, [], config.encoder_vocab_size)
-    text = BartSide(seq2seq.encoder, tokenizer, None, config.max_text_length)
-    vqgan = VQGAN(VQGANConfig()).eval()
-    model = Model(name="forged", config=config, seq2seq=seq2seq, text=text, vqgan=vqgan)
+    dtype = torch.bfloat16 if mega else torch.float32
+    model = chance_model(SIZES["mega" if mega else "mini"], torch.device("cpu"), dtype)
     save_flax(model, folder / "ours")
-    parameters = {"parameters": sum(p.numel() for p in seq2seq.parameters())}
+    parameters = {"parameters": sum(p.numel() for p in model.seq2seq.parameters())}
     if mega:
         return parameters
     save_mindalle(model, folder / "theirs", storage="float32")
@@ -154,18 +129,18 @@ class Phases:
                 setattr(owner, name, function)
 
 
-def arithmetic(text_tokens: int, values: dict[str, Any]) -> dict[str, float]:
+def arithmetic(text_tokens: int, config: Seq2SeqConfig) -> dict[str, float]:
     """GFLOP of the phases of a grid, as the model is published; shortcuts do not count."""
     from torch.utils.flop_counter import FlopCounterMode
 
     from nonet.model.vqgan import VQGAN, VQGANConfig
 
-    width, hidden, layers = values["d_model"], values["decoder_ffn_dim"], values["decoder_layers"]
+    width, hidden, layers = config.d_model, config.decoder_ffn_dim, config.decoder_layers
     rows = 2 * PICTURES
     matrices = 6 * width**2 + 3 * width * hidden
     attention = 4 * width * ((TOKENS + 1) / 2 + text_tokens)
-    step = rows * layers * (2 * matrices + attention) + PICTURES * 2 * width * values["image_vocab_size"]
-    read = (text_tokens + 2) * values["encoder_layers"] * 2 * (4 * width**2 + 3 * width * hidden)
+    step = rows * layers * (2 * matrices + attention) + PICTURES * 2 * width * config.image_vocab_size
+    read = (text_tokens + 2) * config.encoder_layers * 2 * (4 * width**2 + 3 * width * hidden)
     keys = (text_tokens + 2) * layers * 2 * 2 * width**2
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         VQGAN(VQGANConfig()).decode(torch.zeros(1, TOKENS, dtype=torch.int64))
@@ -216,7 +191,7 @@ def ours(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
             scaled["codec"] = seconds(lambda: painter.finished(codes_PT)) * PICTURES / painter.batch
     total = scaled["encode"] + scaled["tokens"] + scaled["codec"] if options.quick else plain["seconds"]
     text_tokens = model.text.tokens([PROMPT]).ids.shape[1]  # type: ignore[attr-defined]
-    work = arithmetic(text_tokens, sizes(mega=options.mega))
+    work = arithmetic(text_tokens, model.config)
     return {
         "dtype": f"{str(model.dtype).removeprefix('torch.')}, weights {model.decoder.weights_as}",
         "weights_megabytes": weights / 2**20,

@@ -83,7 +83,7 @@ class Opener:
             memory_PST = torch.cat([plan.memory_PST for plan in plans])
         rows = len(pictures) * (2 if job.guided else 1)
         # In a crowd most blocks wait for their turn when they have shown something: a short cache will do till then.
-        cache = self._spare(rows, self._model.image_length) or self._cache(rows, self._short)
+        cache = self._find(rows, self._model.image_length) or self._cache(rows, self._short)
         block = Block(
             job, pictures, self._model, cache, self._empty_hint(), memory_PST, lengthened=self._lengthened
         )
@@ -118,7 +118,7 @@ class Opener:
         return positions + self._taken + sum(cache.positions for cache in self.spare) <= self._most
 
     def _cache(self, rows: int, length: int) -> KVCache:
-        found = self._spare(rows, length)
+        found = self._find(rows, length)
         if found is not None:
             return found
         # Spare ones of other sizes must not take more memory than the rows there may be.
@@ -126,7 +126,7 @@ class Opener:
             del self.spare[0]
         return self._model.decoder.new_cache(rows, length)
 
-    def _spare(self, rows: int, length: int) -> KVCache | None:
+    def _find(self, rows: int, length: int) -> KVCache | None:
         for index, cache in enumerate(self.spare):
             if (cache.rows, cache.length) == (rows, length):
                 return self.spare.pop(index)
