@@ -7,6 +7,7 @@ out already a picture takes less time, and has the same bits alone and among oth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +20,26 @@ FEW, MANY = 1 << 10, 1 << 18
 Version = tuple[int, torch.dtype, int]
 
 
+class Layout:
+    """A convolution on a processor, its weight in oneDNN's layout, which can be neither copied nor pickled.
+
+    Args:
+        size: of what is convolved, or like it; other sizes may come, too.
+    """
+
+    def __init__(
+        self, weight: Tensor, size: Sequence[int], *, padding: int = 0, stride: int = 1, groups: int = 1
+    ) -> None:
+        self._shape = [padding, padding], [stride, stride], [1, 1], groups
+        self._weight = torch.ops.mkldnn._reorder_convolution_weight(weight, *self._shape, list(size))
+        # The overload itself: looking it up takes time.
+        self._convolve = torch.ops.mkldnn._convolution_pointwise.default
+
+    def __call__(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        convolved: Tensor = self._convolve(x, self._weight, bias, *self._shape, "none", [], "")
+        return convolved
+
+
 class Convolution:
     """`F.conv2d`, padded by zeros, for one weight, of which it keeps a copy in oneDNN's layout where that is used.
 
@@ -26,27 +47,23 @@ class Convolution:
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[Version, Tensor, Tensor] | None = None
+        self._kept: tuple[Version, Layout, Tensor] | None = None
 
     def __call__(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int, stride: int = 1
     ) -> Tensor:
         if not _can_keep(x, weight):
             return F.conv2d(x, weight, bias, stride, padding)
-        shape = [padding, padding], [stride, stride], [1, 1], 1
         version = version_of(weight)
         kept = self._kept
         if kept is None or kept[0] != version:
             # With the weight itself, so that no other one can come to lie where it lay.
             weight = weight.detach()
-            layout = torch.ops.mkldnn._reorder_convolution_weight(weight, *shape, list(x.shape))
+            layout = Layout(weight, x.shape, padding=padding, stride=stride)
             kept = self._kept = version, layout, weight
-        convolve = torch.ops.mkldnn._convolution_pointwise.default
-        convolved: Tensor = convolve(x, kept[1], bias, *shape, "none", [], "")
-        return convolved
+        return kept[1](x, bias)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # That layout can be neither copied nor pickled.
         return Convolution, ()
 
 
@@ -66,8 +83,12 @@ class Conv(nn.Conv2d):
 def _can_keep(x: Tensor, weight: Tensor) -> bool:
     if torch.is_grad_enabled() or not FEW <= weight.numel() <= MANY:
         return False
-    alike = x.dtype == weight.dtype == torch.float32 and x.device.type == weight.device.type == "cpu"
-    return alike and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return x.dtype == weight.dtype == torch.float32 and is_onednns(x) and is_onednns(weight)
+
+
+def is_onednns(x: Tensor) -> bool:
+    """Whether oneDNN convolves where this lies."""
+    return x.device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def version_of(weight: Tensor) -> Version:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nonet.model.conv import Conv, Version, version_of
+from nonet.model.conv import Conv, Layout, Version, is_onednns, version_of
 
 INPUTS_AT_ONCE = 32
 """Of a kernel, while its form is made."""
@@ -76,20 +76,17 @@ class Winograd:
 def _products(kernel_36KC: Tensor) -> Callable[[Tensor], Tensor]:
     """What multiplies each of the 36 numbers of tiles (T, 36, C) by its own matrix: (T, 36, K)."""
     outputs, inputs = kernel_36KC.shape[1:]
-    if kernel_36KC.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if not is_onednns(kernel_36KC):
         kernel_36CK = kernel_36KC.transpose(1, 2)
         return lambda x_T36C: torch.bmm(x_T36C.transpose(0, 1), kernel_36CK).transpose(0, 1).contiguous()
     # As 36 groups of a convolution of single pixels: torch has all products of this kind made by oneDNN, but those of
     # matrices by MKL, which takes a processor that is not Intel's for an old one, and twice the time.
-    shape = [0, 0], [1, 1], [1, 1], 36
     kernel = kernel_36KC.view(36 * outputs, inputs, 1, 1)
-    layout = torch.ops.mkldnn._reorder_convolution_weight(kernel, *shape, [1, 36 * inputs, 8, 8])
-    convolve = torch.ops.mkldnn._convolution_pointwise.default
+    layout = Layout(kernel, (1, 36 * inputs, 8, 8), groups=36)
 
     def products(x_T36C: Tensor) -> Tensor:
         x_1X1T = x_T36C.view(1, 1, len(x_T36C), -1).permute(0, 3, 1, 2)
-        y_1Y1T: Tensor = convolve(x_1X1T, layout, None, *shape, "none", [], "")
-        return y_1Y1T.permute(0, 2, 3, 1).reshape(len(x_T36C), 36, outputs)
+        return layout(x_1X1T).permute(0, 2, 3, 1).reshape(len(x_T36C), 36, outputs)
 
     return products
 
@@ -113,5 +110,5 @@ class Conv3(Conv):
         return self._kept[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        # oneDNN's layout can be neither copied nor pickled.
+        # It holds a `Layout`.
         return {**self.__dict__, "_kept": None}
