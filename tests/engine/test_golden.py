@@ -36,13 +36,21 @@ class GivenIds:
         raise NotImplementedError
 
 
+NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=NEEDS_GPU)])
 @pytest.mark.parametrize("others", [0, 2])
-def test_all_greedy_tokens_with_super_conditioning(others: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_greedy_tokens_with_super_conditioning(
+    others: int, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from nonet.engine import painting
 
     expected = np.load(GOLDEN / "expected.npz")
-    model = load(GOLDEN / "dalle", codec=GOLDEN / "vqgan")
-    ids_BS, mask_BS = (torch.from_numpy(expected[key]).long() for key in ("input_ids", "attention_mask"))
+    model = load(GOLDEN / "dalle", codec=GOLDEN / "vqgan", device=device)
+    ids_BS, mask_BS = (
+        torch.from_numpy(expected[key]).long().to(device) for key in ("input_ids", "attention_mask")
+    )
     model.text = GivenIds(model, ids_BS, mask_BS)
     drawn: list[Tensor] = []
     finished = painting.Painter.finished
@@ -59,5 +67,5 @@ def test_all_greedy_tokens_with_super_conditioning(others: int, monkeypatch: pyt
         picture = next(event for event in engine.submit(request) if isinstance(event, Drawn))
     wanted = expected["greedy_tokens_scale10"].tolist()
     assert sum(tokens_T.tolist() == wanted for tokens_T in drawn) == 1
-    decoded = model.codec.decode(torch.tensor([wanted])).detach().clamp(0, 1)[0]
+    decoded = model.codec.decode(torch.tensor([wanted], device=device)).detach().clamp(0, 1)[0].cpu()
     assert np.abs(picture.pixels / 255 - decoded.numpy()).max() < 0.51 / 255

@@ -12,7 +12,7 @@ from tiny_codec import CONFIG, blobs, trainee
 def test_snapping_is_what_the_codebook_does() -> None:
     codec = VQGAN(CONFIG)
     latents = torch.randn(2, 2, 4, 4, generator=torch.Generator().manual_seed(0)) * 2
-    snapped = snap(latents, CONFIG.levels)
+    snapped = snap(latents, torch.tensor([2.0, 1.0]))
     tokens = codec.quantize(latents.permute(0, 2, 3, 1).reshape(-1, 2))
     looked_up = codec.quantize.embedding(tokens).reshape(2, 4, 4, 2).permute(0, 3, 1, 2)
     assert torch.equal(snapped, looked_up)

@@ -35,7 +35,7 @@ from nonet.model.vqgan import VQGAN
 from nonet.threads import apart
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-# Below this half precision is not faster on a CPU, and exactness costs nothing.
+# Below this half precision is hardly faster, and exactness costs nothing.
 _SMALL_BYTES = 400 << 20
 
 
@@ -206,11 +206,11 @@ class _Loader:
                     f"Use auto, {', '.join(DTYPES)}, or int8, but not for a codec.",
                 )
             return DTYPES[str(wish)]
+        if 4 * parameter_count(config) <= _SMALL_BYTES:
+            return torch.float32
         if self.device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        if self.device.type == "cpu" and 4 * parameter_count(config) > _SMALL_BYTES:
-            return _cpu_dtype()
-        return torch.float32
+        return _cpu_dtype() if self.device.type == "cpu" else torch.float32
 
 
 def _weights_as(model: Model, wish: str | torch.dtype) -> Kind:

@@ -114,7 +114,8 @@ class FixedStep:
                     self._step()
             torch.cuda.current_stream().wait_stream(other)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            # Other threads, of other models, may take memory meanwhile.
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 self._step()
             self._graph = graph
         except RuntimeError as error:

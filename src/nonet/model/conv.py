@@ -8,6 +8,7 @@ out already a picture takes less time, and has the same bits alone and among oth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -94,3 +95,18 @@ def is_onednns(x: Tensor) -> bool:
 def version_of(weight: Tensor) -> Version:
     """What changes when a weight is changed, in place or for another."""
     return weight.data_ptr(), weight.dtype, 0 if weight.is_inference() else weight._version
+
+
+def unrounded(device: torch.device) -> AbstractContextManager[None]:
+    """On a GPU torch lets convolutions of float32 round to TF32's ten bits; what is rounded in a codec is seen."""
+    if device.type != "cuda":
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    context: AbstractContextManager[None] = cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        benchmark_limit=cudnn.benchmark_limit,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    )
+    return context

@@ -8,12 +8,14 @@ the positions that those rows have, so nothing is padded.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 if TYPE_CHECKING:
     from nonet.model.seq2seq import ImageDecoder
@@ -89,22 +91,32 @@ def step_states(
     biases = [_not_ahead(rows) for rows in together]
     # Rows of a decoder that takes hints may lie apart in their cache, and must not be multiplied in another way then.
     at_once = decoder.hint is None and x.device.type == "cpu"
-    for number, layer in enumerate(decoder.decoder_layers()):
-        qkv = layer.self_attn.qkv(layer.self_attn_pre(x)).view(B, 3, heads, D // heads)
-        seen = [
-            _attend_past(qkv[span], rows.kv[number], rows, bias, at_once=at_once)
-            for rows, span, bias in zip(together, spans, biases, strict=True)
-        ]
-        x = x + layer.self_attn_post(layer.self_attn.out(_joined(seen)))
-        q = layer.cross_attn.q(layer.cross_attn_pre(x)).view(B, heads, D // heads)
-        seen = [
-            _attend_context(q[span], width, *context.kv[number], context.bias)
-            for (context, width), span in zip(contexts, context_spans, strict=True)
-        ]
-        x = x + layer.cross_attn_post(layer.cross_attn.out(_joined(seen)))
-        x = x + layer.glu(x)
+    with unplanned_attention(x.device):
+        for number, layer in enumerate(decoder.decoder_layers()):
+            qkv = layer.self_attn.qkv(layer.self_attn_pre(x)).view(B, 3, heads, D // heads)
+            seen = [
+                _attend_past(qkv[span], rows.kv[number], rows, bias, at_once=at_once)
+                for rows, span, bias in zip(together, spans, biases, strict=True)
+            ]
+            x = x + layer.self_attn_post(layer.self_attn.out(_joined(seen)))
+            q = layer.cross_attn.q(layer.cross_attn_pre(x)).view(B, heads, D // heads)
+            seen = [
+                _attend_context(q[span], width, *context.kv[number], context.bias)
+                for (context, width), span in zip(contexts, context_spans, strict=True)
+            ]
+            x = x + layer.cross_attn_post(layer.cross_attn.out(_joined(seen)))
+            x = x + layer.glu(x)
     states: Tensor = decoder.final_norm(x)
     return states
+
+
+def unplanned_attention(device: torch.device) -> AbstractContextManager[None]:
+    """Attention of changing lengths: cuDNN's, which torch would take on a GPU, makes a plan for each, in some 50 ms."""
+    if device.type != "cuda":
+        return nullcontext()
+    kinds = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+    context: AbstractContextManager[None] = sdpa_kernel(kinds)
+    return context
 
 
 def attention_bias(mask_GS: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from nonet.errors import NonetError
 from nonet.model import strips
-from nonet.model.conv import Conv
+from nonet.model.conv import Conv, unrounded
 from nonet.model.winograd import Conv3
 
 
@@ -364,11 +364,13 @@ class VQGAN(nn.Module):
 
     def latents(self, pixels_BHWC: Tensor) -> Tensor:
         """Continuous latents (B, embed_dim, h, w) before quantisation."""
-        return self.quant_conv(self.encoder(pixels_BHWC.permute(0, 3, 1, 2)))  # type: ignore[no-any-return]
+        with unrounded(pixels_BHWC.device):
+            return self.quant_conv(self.encoder(pixels_BHWC.permute(0, 3, 1, 2)))  # type: ignore[no-any-return]
 
     def pixels(self, z_BEHW: Tensor) -> Tensor:
         """Pixels (B, H, W, 3), unclipped, of latents (B, embed_dim, h, w)."""
-        return self.decoder(self.post_quant_conv(z_BEHW)).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
+        with unrounded(z_BEHW.device):
+            return self.decoder(self.post_quant_conv(z_BEHW)).permute(0, 2, 3, 1)  # type: ignore[no-any-return]
 
     def encode(self, pixels_BHWC: Tensor) -> Tensor:
         """Tokens (B, h * w), int64, row by row, of pixels (B, H, W, 3) in [0, 1].

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from nonet.model.vqgan import VQGAN, ResnetBlock, VQGANConfig
 from nonet.training.optim import EMA, Muon, generator_state, precision, schedule
+from nonet.training.recorded import Recorded, load_optimizer, on_device, set_rate
 from nonet.training.sheets import grid_sheet
 
 Pictures = Callable[[int, torch.Generator], Tensor]
@@ -67,31 +69,58 @@ class CodecTrainee:
         initialise(codec)
         self.codec = codec.to(self.device)
         filters, others = split_parameters(self.codec)
-        self.muon = Muon(filters, self.settings.muon_lr, self.settings.weight_decay)
+        on_gpu = self.device.type == "cuda"
+        muon_lr, lr = (on_device(self.device, rate) for rate in (self.settings.muon_lr, self.settings.lr))
+        self.muon = Muon(filters, muon_lr, self.settings.weight_decay)
         self.adam = torch.optim.AdamW(
-            others, lr=self.settings.lr, betas=(0.9, 0.99), weight_decay=self.settings.weight_decay
+            others, lr=lr, betas=(0.9, 0.99), weight_decay=self.settings.weight_decay, capturable=on_gpu
         )
         self.ema = EMA(self.codec, self.settings.ema)
         self.generator = torch.Generator().manual_seed(self.settings.seed)
         self.steps_done = 0
         self.warm = False
+        settings, side = self.settings, self.settings.crop
+        # What a step reads stays where it is, for a GPU to play it back.
+        self._pixels = torch.zeros(settings.pictures * settings.crops, side, side, 3, device=self.device)
+        self._rounding = torch.zeros((), device=self.device)
+        self._bound_E = self.codec.quantize.embedding.weight.detach().amax(0)
+        self._ahead: tuple[Tensor, Tensor] | None = None
+        """The next step's crops, and the generator's state before they were made."""
+        self._make_steps()
+
+    def _make_steps(self) -> None:
+        self._steps = {
+            frozen: Recorded(partial(self._update, frozen=frozen), self.device) for frozen in (False, True)
+        }
 
     def step(self) -> dict[str, float]:
         settings = self.settings
         factor = schedule(self.steps_done, self.total_steps, settings.warmup)
-        for optimizer, lr in ((self.muon, settings.muon_lr), (self.adam, settings.lr)):
-            for group in optimizer.param_groups:
-                group["lr"] = lr * factor
-        frozen = settings.freeze_encoder_at is not None and self.steps_done >= settings.freeze_encoder_at
-        pixels = self._crops()
+        set_rate(self.muon, settings.muon_lr * factor)
+        set_rate(self.adam, settings.lr * factor)
+        self._pixels.copy_(self._crops() if self._ahead is None else self._ahead[0])
         if self.steps_done == 0 and not self.warm:
-            spread_latents(self.codec, pixels)
+            spread_latents(self.codec, self._pixels)
+        self._rounding.fill_(1.0 if self.warm else min(1.0, self.steps_done / max(1, settings.ramp)))
+        frozen = settings.freeze_encoder_at is not None and self.steps_done >= settings.freeze_encoder_at
+        measured = self._steps[frozen]()
+        self.ema.update(self.codec)
+        if self.device.type == "cuda":
+            # While the GPU plays the step back.
+            before = generator_state(self.generator)
+            self._ahead = self._crops(), before
+        self.steps_done += 1
+        return {name: float(value) for name, value in measured.items()} | {"lr": factor}
+
+    def _update(self, *, frozen: bool) -> dict[str, Tensor]:
+        """Learn from the crops: on the device alone, so that a GPU can play it back."""
+        settings, pixels = self.settings, self._pixels
         with precision(self.device):
             with torch.set_grad_enabled(not frozen):
-                latents = self.codec.latents(pixels)
-            grid = snap(latents, self.config.levels)
-            rounding = 1.0 if self.warm else min(1.0, self.steps_done / max(1, settings.ramp))
-            output = self.codec.pixels(latents + rounding * (grid - latents).detach())
+                # In half precision latents beside the middle between two codes would go to the wrong one.
+                latents = self.codec.latents(pixels).float()
+            grid = snap(latents, self._bound_E)
+            output = self.codec.pixels(latents + self._rounding * (grid - latents).detach())
         losses = reconstruction_losses(output.float(), pixels)
         loss = losses["l1"] + 4.0 * losses["mse"] + settings.edge_weight * losses["edges"]
         loss = loss + settings.pull * (latents - grid.detach()).square().mean()
@@ -100,21 +129,19 @@ class CodecTrainee:
         norm = torch.nn.utils.clip_grad_norm_(self.codec.parameters(), 1.0)
         self.adam.step()
         self.muon.step()
-        self.ema.update(self.codec)
-        self.steps_done += 1
-        psnr = -10 * torch.log10(losses["mse"].detach())
-        return {"loss": float(loss.detach()), "psnr": float(psnr), "grad_norm": float(norm), "lr": factor}
+        return {"loss": loss.detach(), "psnr": -10 * torch.log10(losses["mse"].detach()), "grad_norm": norm}
 
     def _crops(self) -> Tensor:
+        """Squares cut out of fresh scenes."""
         settings = self.settings
         scenes = self.pictures(settings.pictures, self.generator).to(self.device)
         side, room = settings.crop, scenes.shape[1] - settings.crop + 1
-        corners = torch.randint(room, (settings.pictures * settings.crops, 2), generator=self.generator)
-        cut = [
-            scenes[index // settings.crops, y : y + side, x : x + side]
-            for index, (y, x) in enumerate(corners.tolist())
-        ]
-        return torch.stack(cut)
+        count = settings.pictures * settings.crops
+        corners_N2 = torch.randint(room, (count, 2), generator=self.generator).to(self.device)
+        places_S = torch.arange(side, device=self.device)
+        rows_NS, columns_NS = (corners_N2[:, axis, None] + places_S for axis in (0, 1))
+        of_N = torch.arange(count, device=self.device) // settings.crops
+        return scenes[of_N[:, None, None], rows_NS[:, :, None], columns_NS[:, None, :]]
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -122,19 +149,21 @@ class CodecTrainee:
             "adam": self.adam.state_dict(),
             "muon": self.muon.state_dict(),
             "ema": self.ema.state_dict(),
-            "generator": generator_state(self.generator),
+            "generator": generator_state(self.generator) if self._ahead is None else self._ahead[1],
             "steps_done": self.steps_done,
             "warm": self.warm,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.codec.load_state_dict(state["codec"])
-        self.adam.load_state_dict(state["adam"])
-        self.muon.load_state_dict(state["muon"])
+        load_optimizer(self.adam, state["adam"])
+        load_optimizer(self.muon, state["muon"])
         self.ema.load_state_dict(state["ema"])
         self.generator.set_state(state["generator"])
         self.steps_done = int(state["steps_done"])
         self.warm = bool(state.get("warm", False))
+        self._ahead = None
+        self._make_steps()
 
     @torch.no_grad()
     def sheet(self) -> Image.Image:
@@ -190,10 +219,10 @@ def spread_latents(codec: VQGAN, pixels_BHWC: Tensor) -> None:
         projection.bias.sub_(mean).mul_(gain)
 
 
-def snap(latents_BEHW: Tensor, levels: tuple[int, ...]) -> Tensor:
-    """The nearest point of the grid of `levels` (odd counts, centred on 0) for every latent."""
-    bound = torch.tensor([n // 2 for n in levels], device=latents_BEHW.device, dtype=latents_BEHW.dtype)
-    return torch.minimum(torch.maximum(latents_BEHW.round(), -bound[:, None, None]), bound[:, None, None])
+def snap(latents_BEHW: Tensor, bound_E: Tensor) -> Tensor:
+    """The nearest point of the grid of codes for every latent; its axes go from -bound to bound."""
+    bound_E11 = bound_E[:, None, None].to(latents_BEHW)
+    return torch.minimum(torch.maximum(latents_BEHW.round(), -bound_E11), bound_E11)
 
 
 def reconstruction_losses(output_BHWC: Tensor, target_BHWC: Tensor) -> dict[str, Tensor]:

@@ -80,7 +80,11 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, params: Sequence[nn.Parameter], lr: float, weight_decay: float = 0.0, momentum: float = 0.95
+        self,
+        params: Sequence[nn.Parameter],
+        lr: float | Tensor,
+        weight_decay: float = 0.0,
+        momentum: float = 0.95,
     ) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
@@ -96,8 +100,8 @@ class Muon(torch.optim.Optimizer):
                 state["momentum"].lerp_(p.grad, 1 - group["momentum"])
                 blend = p.grad.lerp(state["momentum"], group["momentum"])
                 update = orthogonalised(blend.reshape(p.shape[0], -1))
-                rate = group["lr"] * 0.2 * max(update.shape) ** 0.5
-                p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update.reshape(p.shape), alpha=-rate)
+                rate = group["lr"] * (0.2 * max(update.shape) ** 0.5)
+                p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update.reshape(p.shape) * rate)
 
 
 def orthogonalised(matrix_MN: Tensor, steps: int = 5) -> Tensor:
