@@ -127,6 +127,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     for name, text in CONFIGS.items():
         (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    (folder / "codec-gpu.toml").write_text(CONFIGS["codec"], encoding="utf-8")
     return tmp_path
 
 
@@ -144,10 +145,11 @@ def test_the_documented_training_makes_a_model_that_draws(
     assert measures["candidates"] == 2
     card = (workplace / "runs" / "model" / "README.md").read_text(encoding="utf-8")
     assert card.startswith("# sketch\n")
-    assert "| codec | 2 " in card
+    assert "| codec | 2 of 2 crops | 0.00 | processor |" in card
     assert len(list((workplace / "nonet").rglob("*.png"))) == 3
-    state = load_state(workplace / "runs" / "second" / "judge" / "state.pt")
-    assert state["started_from"] == "runs/model"
+    for kind in ("codec", "seq2seq"):
+        state = load_state(workplace / "runs" / "second" / kind / "state.pt")
+        assert state["started_from"] == "runs/model"
 
 
 def test_training_stops_and_goes_on(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

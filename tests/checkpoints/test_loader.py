@@ -107,6 +107,12 @@ def test_a_small_model_is_computed_in_float32_where_nothing_is_said() -> None:
     assert model.decoder.weights_as == "own"
 
 
+def test_small_models_are_in_float32_on_a_gpu_too() -> None:
+    config = nonet.load(GOLDEN / "dalle").config
+    gpu = loader._Loader(GOLDEN / "dalle", None, torch.device("cuda"), "auto", "float32")
+    assert gpu.dtype(config) == torch.float32
+
+
 @pytest.mark.parametrize(
     ("able", "dtype"),
     [

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
 
+from nonet.engine import batcher as batcher_module
 from nonet.engine.batcher import Batcher
 from nonet.engine.block import Block
 from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Done, Drawn
-from nonet.engine.fixed_step import SPARE, FixedSteps
+from nonet.engine.fixed_step import SPARE, FixedStep, FixedSteps
 from nonet.engine.job import Job
 from nonet.engine.needs import settled
 from nonet.engine.request import DrawRequest
 from nonet.engine.stream import DrawStream
+from nonet.model.seq2seq import ImageDecoder
 from tiny_model import CODES, LENGTH, TinyModel
 
 REQUESTS = [
@@ -112,6 +116,36 @@ def test_a_step_is_used_again_and_few_are_kept(model: TinyModel) -> None:
     for request in REQUESTS:
         drawn(batcher, [added(batcher, request)])
     assert len(batcher.opener.fixed._spare) == SPARE
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("broken", [False, True])
+def test_each_of_several_is_played_and_what_cannot_be_is_drawn_plainly(
+    model: TinyModel, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    wanted: list[list[Drawn]] = []
+    for request in REQUESTS[:3]:
+        plain = Batcher(model, max_rows=288, fixed=False)
+        wanted += drawn(plain, [added(plain, request)])
+    plainly: list[int] = []
+    draw = FixedStep.draw
+
+    def sometimes(step: FixedStep, block: Block) -> None:
+        if broken and block.job.request.prompt == REQUESTS[1].prompt and block.done % 7 == 3:
+            raise RuntimeError("out of memory")
+        draw(step, block)
+
+    def counted(decoder: ImageDecoder, blocks: Sequence[Block], codes: int) -> None:
+        plainly.append(len(blocks))
+        draw_step(decoder, blocks, codes)
+
+    monkeypatch.setattr(FixedStep, "draw", sometimes)
+    monkeypatch.setattr(batcher_module, "draw_step", counted)
+    batcher = Batcher(model, max_rows=288, fixed=True)
+    found = drawn(batcher, [added(batcher, request) for request in REQUESTS[:3]])
+    assert plainly == [1] * len(range(3, LENGTH, 7)) if broken else plainly == []
+    for mine, others in zip(found, wanted, strict=True):
+        assert all((a.pixels == b.pixels).all() for a, b in zip(mine, others, strict=True))
 
 
 @torch.inference_mode()

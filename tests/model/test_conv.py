@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from nonet.model.conv import FEW, MANY, Conv
+from nonet.model.conv import FEW, MANY, Conv, unrounded
 
 
 def conv(inputs: int = 32, outputs: int = 48, size: int = 3, stride: int = 1) -> Conv:
@@ -80,3 +80,13 @@ def test_it_can_be_copied_and_pickled() -> None:
         found = one(x)
         assert torch.equal(copy.deepcopy(one)(x), found)
         assert torch.equal(pickle.loads(pickle.dumps(one))(x), found)
+
+
+def test_a_gpu_is_not_let_round_to_tf32() -> None:
+    flags = torch.backends.cudnn
+    before = flags.allow_tf32
+    with unrounded(torch.device("cpu")):
+        assert flags.allow_tf32 == before
+    with unrounded(torch.device("cuda")):
+        assert not flags.allow_tf32
+    assert flags.allow_tf32 == before

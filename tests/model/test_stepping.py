@@ -10,7 +10,14 @@ from torch import Tensor
 from nonet.model.config import Seq2SeqConfig
 from nonet.model.layers import Projection
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
-from nonet.model.stepping import Context, Rows, _attend_past, attention_bias, step_states
+from nonet.model.stepping import (
+    Context,
+    Rows,
+    _attend_past,
+    attention_bias,
+    step_states,
+    unplanned_attention,
+)
 
 WIDTH, VOCABULARY, LENGTH, TEXT = 64, 37, 16, 24
 
@@ -293,3 +300,15 @@ def test_a_decoder_may_keep_its_weights_in_half_precision(decoder: ImageDecoder)
     packed.pack()
     wanted = stepped(rounded, tokens_BT, [(3, context(5, 1))])
     assert (stepped(packed, tokens_BT, [(3, context(5, 1))]) - wanted).abs().max() < 1e-5
+
+
+def test_on_a_gpu_no_length_needs_a_plan() -> None:
+    def planned() -> bool:
+        return bool(torch.backends.cuda.cudnn_sdp_enabled())  # type: ignore[no-untyped-call]
+
+    before = planned()
+    with unplanned_attention(torch.device("cpu")):
+        assert planned() == before
+    with unplanned_attention(torch.device("cuda")):
+        assert not planned()
+    assert planned() == before

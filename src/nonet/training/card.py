@@ -119,17 +119,23 @@ def size_table(sizes: Mapping[str, int]) -> str:
 
 
 def compute_table(runs: Path) -> str:
-    """Steps and hours of each run."""
-    lines = ["## Compute used", "", "| run | steps | hours |", "|---|---|---|"]
+    """Steps and hours of each run, and on what."""
+    lines = ["## Compute used", "", "| run | steps | hours | on |", "|---|---|---|---|"]
     for kind in ("codec", "judge", "seq2seq"):
         path = runs / kind / "state.pt"
         if path.is_file():
             state = load_state(path)
-            batch = read_run_config(state)["run"].get("batch")
-            steps = f"{state['steps_done']:,}" + (f" of {batch} pictures" if batch else "")
+            settings = read_run_config(state)["run"]
+            steps = f"{state['steps_done']:,}"
+            if kind == "codec":
+                steps += f" of {settings['pictures'] * settings['crops']} crops"
+            elif batch := settings.get("batch"):
+                steps += f" of {batch} pictures"
             if origin := state.get("started_from"):
                 steps += f", from {origin}'s earlier weights"
-            lines.append(f"| {kind} | {steps} | {state['seconds'] / 3600:.2f} |")
+            lines.append(
+                f"| {kind} | {steps} | {state['seconds'] / 3600:.2f} | {state.get('device', 'processor')} |"
+            )
     return "\n".join([*lines, ""])
 
 

@@ -105,10 +105,9 @@ class CodecTrainee:
         frozen = settings.freeze_encoder_at is not None and self.steps_done >= settings.freeze_encoder_at
         measured = self._steps[frozen]()
         self.ema.update(self.codec)
-        if self.device.type == "cuda":
-            # While the GPU plays the step back.
-            before = generator_state(self.generator)
-            self._ahead = self._crops(), before
+        # While a GPU plays the step back.
+        before = generator_state(self.generator)
+        self._ahead = self._crops(), before
         self.steps_done += 1
         return {name: float(value) for name, value in measured.items()} | {"lr": factor}
 

@@ -170,3 +170,8 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """What a device is called where it is said how long a training took."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "processor"

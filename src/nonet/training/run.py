@@ -20,12 +20,14 @@ from torch.utils.tensorboard import SummaryWriter
 
 from nonet.errors import NonetError
 from nonet.files import atomic_write
+from nonet.training.optim import device_name
 
 
 class Trainee(Protocol):
     """What a run drives: a network with its optimiser, data and generators."""
 
     total_steps: int
+    device: torch.device
 
     def step(self) -> dict[str, float]:
         """Do one optimiser step and return the scalars worth plotting."""
@@ -126,6 +128,7 @@ class Run:
             "config": json.dumps(self.config),
             "steps_done": self.steps_done,
             "seconds": self.seconds,
+            "device": device_name(self.trainee.device),
             "started_from": self.started_from,
             "trainee": self.trainee.state_dict(),
         }
