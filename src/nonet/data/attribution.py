@@ -40,7 +40,9 @@ def attribution_page(records: Sequence[Record]) -> str:
     for (_, name, licence), members in sorted(
         groups.items(), key=lambda item: (item[0][0], -len(item[1]), item[0])
     ):
-        authors = sorted({member.author for member in members if member.author}, key=str.lower)
+        named = {member.author for member in members if member.author}
+        # By both, for names that differ in their capitals alone have no order otherwise.
+        authors = sorted(named, key=lambda name: (name.lower(), name))
         page = LICENCE_PAGES.get(licence)
         terms = f"[{licence}]({page})" if page else licence
         lines += [
