@@ -11,15 +11,19 @@ noise is fixed beforehand, nothing has to be accepted by chance.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 class Drafts:
     """The guesses for pictures that remember something.
 
     Where a picture remembers a token, that of the frontmost slot is guessed. Elsewhere the background goes on: the
-    guess is the last token that was drawn where nothing is remembered.
+    guess is the last token that was drawn where nothing is remembered, nor beside; next to a thing, ground is not quite
+    the same from place to place.
 
     Args:
         held_PTS: int64, the tokens that the slots hold at each place, from back to front.
@@ -32,10 +36,13 @@ class Drafts:
         front_PT1 = torch.where(held_PTS != empty, slots_S, -1).amax(2, keepdim=True)
         self._known_PT = front_PT1[..., 0] >= 0
         self._front_PT = held_PTS.gather(2, front_PT1.clamp(min=0))[..., 0]
-        # The last place before each where nothing is remembered, -1 if there is none.
-        unknown_PT = torch.where(self._known_PT, -1, places_T)
-        self._before_PT = unknown_PT.cummax(1).values.roll(1, 1)
-        self._before_PT[:, 0] = -1
+        side = math.isqrt(held_PTS.shape[1])
+        known_P1HW = self._known_PT.float().view(-1, 1, side, side)
+        beside_PT = F.max_pool2d(known_P1HW, 3, 1, 1).flatten(1) > 0
+        free_PT, unknown_PT = (
+            _last_before(torch.where(taken_PT, -1, places_T)) for taken_PT in (beside_PT, self._known_PT)
+        )
+        self._before_PT = torch.where(free_PT >= 0, free_PT, unknown_PT)
 
     def guess(self, tokens_PT: Tensor, pictures: slice, start: int, stop: int) -> Tensor:
         """Guesses of the tokens from `start` to `stop`: (pictures, stop - start); what is before `start` is drawn."""
@@ -53,3 +60,10 @@ class Drafts:
         """What is remembered, on a background."""
         known_PW = self._known_PT[pictures, start:stop]
         return torch.where(known_PW, self._front_PT[pictures, start:stop], background)
+
+
+def _last_before(places_PT: Tensor) -> Tensor:
+    """The largest number before each place, -1 where there is none."""
+    before_PT = places_PT.cummax(1).values.roll(1, 1)
+    before_PT[:, 0] = -1
+    return before_PT
