@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from nonet.engine.batcher import OTHERS_SHARE, Batcher
+from nonet.engine.batcher import CROWD, OTHERS_SHARE, PARTIALS_SHARE, Batcher
 from nonet.engine.block import Block
 from nonet.engine.drawing_step import draw_step
 from nonet.engine.events import Done, Drawn, Event, Failed, Partial, Progress
@@ -145,6 +145,28 @@ def test_partial_pictures_take_little_of_the_time(clock: Clock) -> None:
     turns(batcher, [client])
     shown = [event for _, event in client.events if isinstance(event, Partial)]
     assert 9 <= len(shown) <= 36
+
+
+def test_in_a_crowd_only_first_rows_are_shown_and_no_time_is_saved_up_for_more(clock: Clock) -> None:
+    saved: list[float] = []
+
+    def shown(crowd: int) -> list[int]:
+        """How often each request shows its first picture before it is whole."""
+        batcher = Batcher(TinyModel(), max_rows=288)
+        clients = [Client(batcher, clock, count=3, seed=seed) for seed in range(crowd)]
+
+        def look() -> None:
+            if 0 < len(batcher.jobs) <= CROWD:
+                saved.append(PARTIALS_SHARE * batcher._token_seconds - batcher._partial_seconds)
+
+        turns(batcher, clients, look)
+        return [sum(isinstance(e, Partial) and e.picture == 0 for _, e in c.events) for c in clients]
+
+    assert min(shown(CROWD)) > 1
+    saved.clear()
+    assert sorted(shown(CROWD + 5))[:5] == [1] * 5
+    # The tokens of one request, not of five.
+    assert saved[0] <= PARTIALS_SHARE * 6 * LENGTH
 
 
 def test_painting_finished_pictures_does_not_stop_the_tokens_of_others(clock: Clock) -> None:

@@ -7,8 +7,8 @@ A turn takes one step of the decoder for the pictures whose turn it is, and then
   first: some need more steps for as many tokens, and would be overtaken by all who come later.
 - A request that has shown nothing yet goes first, so that its first partial pictures come nearly as fast as
   on an idle engine. The others get a share of the time meanwhile (`OTHERS_SHARE`).
-- The first partial pictures are painted at once, later ones while they take little of the time
-  (`PARTIALS_SHARE`), and finished pictures a few at a time beside the tokens of the others.
+- The first partial pictures are painted at once, later ones while they take little of the time (`PARTIALS_SHARE`) and
+  there is no crowd (`CROWD`), and finished pictures a few at a time beside the tokens of the others.
 
 What is here runs in one thread. What pictures remember is planned, and finished ones are painted, by hands (`Hands`).
 """
@@ -52,6 +52,8 @@ LET_PASS = 2
 """So many who came later pass each further block of a large request."""
 MOMENT = 0.01
 """Seconds to wait for the hands before looking again who has come or gone."""
+CROWD = 2
+"""While more draw, nothing is painted of a picture between its first rows and the whole: others would wait for it."""
 LAST_ROWS = 0.85
 """From this part on, waiting for the whole picture is better than another partial one."""
 _log = logging.getLogger(__name__)
@@ -271,6 +273,10 @@ class Batcher:
 
     def _show_later(self) -> None:
         """Paint partial pictures of the block that has shown the least for its tokens, if there is time."""
+        if len(self.jobs) > CROWD:
+            # Nor is time for it saved up.
+            self._partial_seconds = PARTIALS_SHARE * self._token_seconds
+            return
         side = self.painter.side
         waiting = [
             block
