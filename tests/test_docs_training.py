@@ -16,6 +16,7 @@ from nonet.cli import main
 from nonet.model.minilm import MiniLM, MiniLMConfig
 from nonet.model.tokenizer import TextTokenizer
 from nonet.training.run import load_state
+from nonet.training.start import read_config
 from nonet.training.textside import TextSide
 from tiny_collection import COLOURS, PLACES, THINGS, write_tiny_collection
 
@@ -150,6 +151,11 @@ def test_the_documented_training_makes_a_model_that_draws(
     for kind in ("codec", "seq2seq"):
         state = load_state(workplace / "runs" / "second" / kind / "state.pt")
         assert state["started_from"] == "runs/model"
+
+
+def test_the_gpus_config_is_of_the_same_codec() -> None:
+    folder = documents.ROOT / "configs" / "doodle"
+    assert read_config(folder / "codec-gpu.toml")["model"] == read_config(folder / "codec.toml")["model"]
 
 
 def test_training_stops_and_goes_on(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:

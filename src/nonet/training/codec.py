@@ -17,8 +17,17 @@ from PIL import Image
 from torch import Tensor, nn
 
 from nonet.model.vqgan import VQGAN, ResnetBlock, VQGANConfig
-from nonet.training.optim import EMA, Muon, generator_state, precision, schedule
-from nonet.training.recorded import Recorded, load_optimizer, on_device, set_rate
+from nonet.training.optim import (
+    EMA,
+    Muon,
+    generator_state,
+    load_optimizer,
+    precision,
+    rate_on,
+    schedule,
+    set_rate,
+)
+from nonet.training.recorded import Recorded
 from nonet.training.sheets import grid_sheet
 
 Pictures = Callable[[int, torch.Generator], Tensor]
@@ -70,7 +79,7 @@ class CodecTrainee:
         self.codec = codec.to(self.device)
         filters, others = split_parameters(self.codec)
         on_gpu = self.device.type == "cuda"
-        muon_lr, lr = (on_device(self.device, rate) for rate in (self.settings.muon_lr, self.settings.lr))
+        muon_lr, lr = (rate_on(self.device, rate) for rate in (self.settings.muon_lr, self.settings.lr))
         self.muon = Muon(filters, muon_lr, self.settings.weight_decay)
         self.adam = torch.optim.AdamW(
             others, lr=lr, betas=(0.9, 0.99), weight_decay=self.settings.weight_decay, capturable=on_gpu

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nonet.data.composer import Composer
 from nonet.model.judge import Judge, JudgeConfig
-from nonet.training.optim import EMA, generator_state, precision, schedule
+from nonet.training.optim import EMA, generator_state, precision, schedule, set_rate
 from nonet.training.sheets import grid_sheet
 from nonet.training.textside import TextSide
 
@@ -60,8 +60,7 @@ class JudgeTrainee:
     def step(self) -> dict[str, float]:
         settings = self.settings
         factor = schedule(self.steps_done, self.total_steps, settings.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = settings.lr * factor
+        set_rate(self.optimizer, settings.lr * factor)
         batch = self.composer.batch(settings.batch, self.generator)
         pixels = self.soften(batch.pixels_BHWC).to(self.device)
         sentences_BE = self.text.sentences(batch.captions).to(self.device)

@@ -104,6 +104,32 @@ class Muon(torch.optim.Optimizer):
                 p.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update.reshape(p.shape) * rate)
 
 
+def rate_on(device: torch.device, rate: float) -> Any:
+    """A learning rate as a step wants it that a GPU plays back: a tensor of one there, a number on a processor."""
+    return torch.tensor(rate, device=device) if device.type == "cuda" else rate
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give all groups this learning rate."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take a state over, whichever device it was made on."""
+    kept: list[dict[str, Any]] = [
+        {name: group[name] for name in ("lr", "capturable") if name in group}
+        for group in optimizer.param_groups
+    ]
+    groups = [group | own for group, own in zip(state["param_groups"], kept, strict=True)]
+    optimizer.load_state_dict(state | {"param_groups": groups})
+    for group, own in zip(optimizer.param_groups, kept, strict=True):
+        group |= own
+
+
 def orthogonalised(matrix_MN: Tensor, steps: int = 5) -> Tensor:
     """The nearest matrix with all singular values about 1, by Newton-Schulz iteration (quintic, Jordan's weights).
 

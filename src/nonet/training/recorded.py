@@ -7,7 +7,6 @@ processor several times as long as a GPU needs for them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,29 +53,3 @@ class Recorded:
             given = self._work()
         torch.cuda.current_stream(self._device).wait_stream(other)
         return given
-
-
-def on_device(device: torch.device, value: float) -> Any:
-    """A setting of an optimiser that changes from step to step: a number, on a GPU a tensor of one."""
-    return torch.tensor(value, device=device) if device.type == "cuda" else value
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give all groups this learning rate."""
-    for group in optimizer.param_groups:
-        if isinstance(group["lr"], Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
-
-
-def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Take a state over, whichever device it was made on."""
-    kept: list[dict[str, Any]] = [
-        {name: group[name] for name in ("lr", "capturable") if name in group}
-        for group in optimizer.param_groups
-    ]
-    groups = [group | own for group, own in zip(state["param_groups"], kept, strict=True)]
-    optimizer.load_state_dict(state | {"param_groups": groups})
-    for group, own in zip(optimizer.param_groups, kept, strict=True):
-        group |= own

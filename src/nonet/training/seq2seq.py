@@ -27,7 +27,7 @@ from nonet.model.recollect import Query, imagined, placed_thing, query_text, rem
 from nonet.model.repaint import CodecFancy
 from nonet.model.seq2seq import ImageDecoder, Seq2Seq
 from nonet.model.vqgan import VQGAN
-from nonet.training.optim import EMA, Muon, generator_state, precision, schedule
+from nonet.training.optim import EMA, Muon, generator_state, precision, schedule, set_rate
 from nonet.training.sheets import grid_sheet
 from nonet.training.textside import TextSide
 
@@ -96,8 +96,7 @@ class Seq2SeqTrainee:
         settings = self.settings
         factor = schedule(self.steps_done, self.total_steps, settings.warmup)
         for optimizer, lr in zip(self.optimizers, (settings.muon_lr, settings.lr), strict=True):
-            for group in optimizer.param_groups:
-                group["lr"] = lr * factor
+            set_rate(optimizer, lr * factor)
         tokens_BT, captions, memory_BST = self.examples(settings.batch)
         with precision(self.device):
             logits_BTV = self.logits(tokens_BT, captions, memory_BST)
