@@ -193,7 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measures = {"nine": nine, "sixteen": sixteen, "late": late}
     model = chance_model() if options.model == "chance" else load(options.model)
     with Engine(model, threads=options.threads) as engine:
-        list(engine.submit(NINE))
+        # Something in each lane, so that all of them are warm.
+        for stream in [engine.submit(NINE) for _ in engine.lanes]:
+            list(stream)
         results: dict[str, Any] = {"model": engine.model.name, "threads": engine.threads}
         for name in options.only or measures:
             runs = 1 if name == "sixteen" else options.runs

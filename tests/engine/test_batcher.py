@@ -7,83 +7,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from nonet.engine.batcher import CROWD, OTHERS_SHARE, PARTIALS_SHARE, Batcher
+from client_clock import Client, Clock, turns
+from nonet.engine.batcher import COMPANY, CROWD, OTHERS_SHARE, PARTIALS_SHARE, Batcher
 from nonet.engine.block import Block
 from nonet.engine.drawing_step import draw_step
-from nonet.engine.events import Done, Drawn, Event, Failed, Partial, Progress
-from nonet.engine.job import Job
-from nonet.engine.needs import settled
+from nonet.engine.events import Done, Drawn, Failed, Partial, Progress
 from nonet.engine.painting import Painter
-from nonet.engine.request import DrawRequest
-from nonet.engine.stream import DrawStream
 from nonet.model.cache import KVCache
 from tiny_model import LENGTH, SIDE, TinyModel, TinyText
-
-
-class Clock:
-    """Time that passes only when it is told to: a token of a row of the decoder costs 1, a row of tokens painted 2."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    from nonet.engine import painting
-
-    clock = Clock()
-    unfinished, finished = painting.Painter.unfinished, painting.Painter.finished
-
-    def drawing(decoder, blocks, columns):  # type: ignore[no-untyped-def]
-        stretches = [stretch for block in blocks for stretch in block.stretches()]
-        clock.now += sum(len(stretch.fed_X) for stretch in stretches)
-        draw_step(decoder, blocks, columns)
-
-    def painting_part(self, block):  # type: ignore[no-untyped-def]
-        clock.now += 2 * len(block.pictures) * (block.done // SIDE)
-        return unfinished(self, block)
-
-    def painting_whole(self, tokens_BT):  # type: ignore[no-untyped-def]
-        clock.now += 2 * len(tokens_BT) * SIDE
-        return finished(self, tokens_BT)
-
-    monkeypatch.setattr("nonet.engine.batcher.draw_step", drawing)
-    monkeypatch.setattr(painting.Painter, "unfinished", painting_part)
-    monkeypatch.setattr(painting.Painter, "finished", painting_whole)
-    monkeypatch.setattr("time.perf_counter", clock.perf_counter)
-    return clock
-
-
-class Client:
-    """A request in a batcher, and when its events came."""
-
-    def __init__(self, batcher: Batcher, clock: Clock, count: int = 9, seed: int = 1) -> None:
-        request = DrawRequest(prompt="a cat", count=count, seed=seed)
-        self.clock = clock
-        self.began = clock.now
-        self.stream = DrawStream(request)
-        self.events: list[tuple[float, Event]] = []
-        batcher.add(Job(settled(request, batcher.model.defaults), self.stream))
-
-    def read(self) -> None:
-        while self.stream._events:
-            self.events.append((self.clock.now - self.began, next(self.stream)))
-
-    def time_of(self, kind: type) -> float | None:
-        return next((when for when, event in self.events if isinstance(event, kind)), None)
-
-
-def turns(batcher: Batcher, clients: list[Client], until: object = None) -> None:
-    with torch.inference_mode():
-        while not batcher.idle:
-            batcher.turn()
-            for client in clients:
-                client.read()
-            if callable(until) and until():
-                return
 
 
 def idle_time(clock: Clock, kind: type) -> float:
@@ -368,22 +299,44 @@ def test_who_needs_more_steps_is_not_overtaken_by_all(clock: Clock, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("ahead", "together"),
+    ("crowded", "ahead", "together"),
     [
-        ((9, 9, 9, 9), [0, 1, 2, 3]),
-        ((9, 144, 9, 18), [0, 2]),
-        ((144, 9, 144, 144), [0, 1, 2]),
-        ((400, 9, 9, 9), [0]),
+        (False, (9, 9, 9, 9), [0, 1, 2, 3]),
+        (False, (9, 144, 9, 18), [0, 2]),
+        (False, (144, 9, 144, 144), [0, 1, 2]),
+        (False, (400, 9, 9, 9), [0]),
+        # In a crowd the second one's row comes along, but nobody else's.
+        (True, (9, 144, 9, 18), [0, 1, 2]),
+        (True, (9, 320, 9, 18), [0, 2]),
+        (True, (9, 9, 144, 9), [0, 1, 3]),
     ],
 )
-def test_a_step_takes_along_only_who_needs_no_more_of_it(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch, ahead: tuple[int, ...], together: list[int]
+def test_a_step_takes_along_who_needs_no_more_of_it(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, crowded: bool, ahead: tuple[int, ...], together: list[int]
 ) -> None:
     batcher = Batcher(TinyModel(), max_rows=288)
     clients = [Client(batcher, clock, seed=seed) for seed in range(4)]
     turns(batcher, clients, until=lambda: len(batcher.blocks) == 4)
+    batcher._crowded = crowded
     monkeypatch.setattr(Block, "ahead", property(lambda block: ahead[block.job.request.seed]))
     assert [block.job.request.seed for block in batcher._foremost(batcher.blocks)] == together
+
+
+def test_in_a_crowd_the_first_is_not_kept_waiting_by_ever_more_rows_of_the_second(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batcher = Batcher(TinyModel(), max_rows=288)
+    clients = [Client(batcher, clock, seed=seed) for seed in range(CROWD + 1)]
+    turns(batcher, clients, until=lambda: len(batcher.blocks) == CROWD + 1)
+    first = batcher.blocks[0]
+    with monkeypatch.context() as patched:
+        patched.setattr(Block, "ahead", property(lambda block: 9 if block is first else 144))
+        steps = [len(batcher._foremost(batcher.blocks)) for _ in range(COMPANY + 2)]
+        assert steps == [2] * COMPANY + [1, 1]
+        first.row_done()
+        assert len(batcher._foremost(batcher.blocks)) == 2
+    turns(batcher, clients)
+    assert all(isinstance(client.events[-1][1], Done) for client in clients)
 
 
 def test_a_small_request_does_not_wait_for_all_of_a_large_one(

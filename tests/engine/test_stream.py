@@ -72,10 +72,10 @@ def test_a_reader_that_gave_up_leaves_the_events_to_the_next() -> None:
 
 def test_nothing_comes_after_the_end() -> None:
     stream = DrawStream(REQUEST)
-    stream.send(Failed("model_failed", "No."))
+    stream.send(Progress(0, 16, 256), Failed("model_failed", "No."), Done(1.0))
     stream.send(Done(1.0))
     assert stream.ended
-    assert list(stream) == [Failed("model_failed", "No.")]
+    assert list(stream) == [Progress(0, 16, 256), Failed("model_failed", "No.")]
 
 
 def test_cancel_calls_back_once_and_never_after_the_end() -> None:

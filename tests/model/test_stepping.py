@@ -14,6 +14,7 @@ from nonet.model.stepping import (
     Context,
     Rows,
     _attend_past,
+    _past_of,
     attention_bias,
     step_states,
     unplanned_attention,
@@ -153,8 +154,8 @@ def test_heads_multiplied_at_once_attend_to_the_same(position: int) -> None:
 
     def seen(rows: slice, *, at_once: bool) -> Tensor:
         count = len(range(18)[rows])
-        alone = Rows(kv, [Context(count, [])], position)
-        return _attend_past(qkv[rows], kv[:, rows].clone(), alone, None, at_once=at_once)
+        alone = Rows(kv[None, :, rows].clone(), [Context(count, [])], position)
+        return _attend_past(qkv[rows], _past_of(alone)[0], None, at_once=at_once)
 
     every = seen(slice(None), at_once=True)
     torch.testing.assert_close(every, seen(slice(None), at_once=False), atol=1e-5, rtol=0)

@@ -53,7 +53,12 @@ LET_PASS = 2
 MOMENT = 0.01
 """Seconds to wait for the hands before looking again who has come or gone."""
 CROWD = 2
-"""While more draw, nothing is painted of a picture between its first rows and the whole: others would wait for it."""
+"""With more there is a crowd, until one is left. Nothing is painted then of a picture between its first rows and the
+whole, for others would wait for it; and who is first has company (`COMPANY`)."""
+COMPANY = 8
+"""In a crowd so many larger steps of the second request go with smaller ones of the first, for each row of the first.
+A step of a few tokens costs a tenth of one of 300, and a picture that leaves what it remembers needs many. More would
+keep a first one with many such pictures waiting."""
 LAST_ROWS = 0.85
 """From this part on, waiting for the whole picture is better than another partial one."""
 _log = logging.getLogger(__name__)
@@ -112,6 +117,7 @@ class Batcher:
         self._openings: list[Opening] = []
         self._painting: Painting | None = None
         self._arrived = 0
+        self._crowded = False
         self._credit = 0.0
         self._token_seconds = 0.0
         self._partial_seconds = 0.0
@@ -133,6 +139,7 @@ class Batcher:
             if job.stream.cancelled:
                 job.fail("cancelled", "The drawing was cancelled.")
         self._sweep()
+        self._crowded = len(self.jobs) > (1 if self._crowded else CROWD)
         self._prepare_one()
         self._start_blocks()
         self._take_painted()
@@ -200,13 +207,19 @@ class Batcher:
     def _foremost(self, blocks: Sequence[Block]) -> list[Block]:
         """As many blocks as go well into one step, in the order of their requests.
 
-        With the first one goes only what needs no more of a step than it does: one that gets on by a token a step would
-        wait at each for others that get on by a row, and get next to nothing of the time.
+        With the first one goes what needs no more of a step than it does: one that gets on by a token a step would
+        wait at each for others that get on by a row, and get next to nothing of the time. But in a crowd, where more
+        is gained than lost, the second one's row may come along now and then.
         """
-        chosen: list[Block] = []
-        room = self._step_tokens
-        for block in sorted(blocks, key=_place):
-            if not chosen or block.ahead <= min(room, chosen[0].ahead):
+        first, *others = sorted(blocks, key=_place)
+        chosen = [first]
+        room = self._step_tokens - first.ahead
+        for block in others:
+            goes = block.ahead <= room
+            if goes and block.ahead > first.ahead:
+                goes = block is others[0] and self._crowded and first.company < COMPANY
+                first.company += goes
+            if goes:
                 chosen.append(block)
                 room -= block.ahead
         return chosen
@@ -247,8 +260,7 @@ class Batcher:
             return
         block.row_done()
         length = self.model.image_length
-        for picture in block.pictures:
-            job.stream.send(Progress(picture, block.done, length))
+        job.stream.send(*(Progress(picture, block.done, length) for picture in block.pictures))
         if block.done >= self.first_tokens and not block.wants_partials:
             job.fresh = False
         if block.finished:
@@ -273,7 +285,7 @@ class Batcher:
 
     def _show_later(self) -> None:
         """Paint partial pictures of the block that has shown the least for its tokens, if there is time."""
-        if len(self.jobs) > CROWD:
+        if self._crowded:
             # Nor is time for it saved up.
             self._partial_seconds = PARTIALS_SHARE * self._token_seconds
             return
@@ -294,8 +306,8 @@ class Batcher:
     def _show(self, block: Block) -> None:
         block.job.fresh = False
         with _Guard([block.job]):
-            for picture, pixels in self.painter.unfinished(block):
-                block.job.stream.send(Partial(picture, pixels))
+            shown = self.painter.unfinished(block)
+            block.job.stream.send(*(Partial(picture, pixels) for picture, pixels in shown))
 
     def _paint_finished(self) -> None:
         """Have some finished pictures painted, all of one request."""

@@ -15,7 +15,7 @@ from nonet.engine.job import Job
 from nonet.engine.needs import DrawingModel
 from nonet.engine.sampling import picture_keys
 from nonet.model.cache import KVCache
-from nonet.model.stepping import Context, Rows
+from nonet.model.stepping import Context, CrossKV, Rows
 
 if TYPE_CHECKING:
     from nonet.engine.fixed_step import FixedStep
@@ -53,6 +53,7 @@ class Block:
         shown: rows of tokens in the last partial pictures.
         healthy_P: False from the step on in which a picture's logits were not finite.
         fixed: the step of fixed shapes that it has, on a GPU.
+        company: how many larger steps of another block went with steps of its present row.
     """
 
     def __init__(
@@ -78,6 +79,11 @@ class Block:
         self.contexts = (
             [job.conditional] if job.unconditional is None else [job.conditional, job.unconditional]
         )
+        # A row each, so that no step has to do it: what all rows see is not copied.
+        self._spread = [
+            [(k.expand(count, -1, -1, -1), v.expand(count, -1, -1, -1)) for k, v in context]
+            for context in self.contexts
+        ]
         self.start_token = model.start_token
         self.tokens_PT = torch.zeros(count, model.image_length, dtype=torch.int64, device=device)
         seeds = [job.request.seed + picture for picture in pictures]
@@ -97,6 +103,7 @@ class Block:
         self.fixed: FixedStep | None = None
         self.drawn = [0] * count
         self.shown = 0
+        self.company = 0
         self._side = math.isqrt(model.image_length)
         self._guessed = [self._drafts is not None] * count
 
@@ -139,6 +146,10 @@ class Block:
         # What is drawn of a picture, and how, depends on that picture alone, and so does its rounding.
         return [self._stretch(slice(p, p + 1), *of) for p, of in enumerate(next_P) if of[0] < end]
 
+    def seen_by(self, count: int) -> list[CrossKV]:
+        """The contexts for all of its pictures or for one of them."""
+        return self._spread if count == len(self.pictures) else self.contexts
+
     def take(self, stretch: Stretch, chosen_PW: Tensor, healthy_PW: Tensor) -> None:
         """Take what was chosen for a stretch, and which of it was chosen from finite numbers."""
         # Without guesses nothing has to be known of a GPU's choice.
@@ -154,6 +165,7 @@ class Block:
 
     def row_done(self) -> None:
         """All pictures stand at the end of a row: of which is the next one worth guessing?"""
+        self.company = 0
         if self._drafts is not None:
             missed_P = self._drafts.missed(self.tokens_PT, self.done - self._side, self.done)
             self._guessed = [missed <= MISSES for missed in missed_P]
@@ -206,7 +218,7 @@ class Stretch:
     def rows(self) -> Rows:
         """The decoder's rows of its pictures."""
         count = self.fed_PW.shape[0]
-        contexts = [Context(count, context) for context in self.block.contexts]
+        contexts = [Context(count, context) for context in self.block.seen_by(count)]
         return Rows(self.block.cache.kv[:, :, self._lines], contexts, self.start, self.width)
 
     @property

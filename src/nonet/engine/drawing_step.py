@@ -27,41 +27,41 @@ def draw_step(decoder: ImageDecoder, blocks: Sequence[Block], codebook_size: int
     hints = [hint_XD for stretch in stretches if (hint_XD := stretch.hint_XD) is not None]
     fed_X = _joined([stretch.fed_X for stretch in stretches])
     states_XD = step_states(decoder, fed_X, [s.rows for s in stretches], _joined(hints) if hints else None)
-    guided: list[Tensor] = []
-    conditional: list[Tensor] = []
-    start = 0
-    for stretch in stretches:
-        states_YD = states_XD[start : start + stretch.count]
-        conditional.append(states_YD)
-        start += stretch.count
-        if stretch.block.job.guided:
-            unconditional_YD = states_XD[start : start + stretch.count]
-            start += stretch.count
-            guidance = stretch.block.job.request.guidance
-            assert guidance is not None
-            difference_YD = states_YD.float() - unconditional_YD.float()
-            states_YD = unconditional_YD + (guidance * difference_YD).to(states_YD.dtype)
-        guided.append(states_YD)
-    logits_YV = decoder.lm_head(_joined(guided))[:, :codebook_size].float()
+    # For all stretches at once: each of torch's operations is a moment in which another lane may take Python's lock.
     counts = [stretch.count for stretch in stretches]
-    if decoder.copies is not None:
-        parts = zip(stretches, conditional, torch.split(logits_YV, counts), strict=True)
-        logits_YV = _joined([_with_copies(decoder, *part) for part in parts])
+    parts = iter(_parted(states_XD, [s.count for s in stretches for _ in s.block.contexts]))
+    pairs = [[next(parts) for _ in stretch.block.contexts] for stretch in stretches]
+    conditional_YD = states_YD = _joined([pair[0] for pair in pairs])
+    guidance = _guidance(stretches, states_YD)
+    if any(len(pair) > 1 for pair in pairs):
+        # Without guidance a picture has no unconditional part, and no difference.
+        unconditional_YD = _joined([pair[-1] for pair in pairs])
+        difference_YD = conditional_YD.float() - unconditional_YD.float()
+        states_YD = unconditional_YD + (guidance * difference_YD).to(states_YD.dtype)
+    logits_YV = decoder.lm_head(states_YD)[:, :codebook_size].float()
+    held = [
+        stretch.of_places(held_PTS)
+        for stretch in stretches
+        if (held_PTS := stretch.block.held_PTS) is not None
+    ]
+    if held:
+        logits_YV = decoder.copy(logits_YV, conditional_YD, _joined(held), guidance)
     # A sum is finite when all of its parts are.
     healthy_Y = logits_YV.sum(1).isfinite()
     chosen_Y = _sample(stretches, logits_YV)
-    done = zip(stretches, torch.split(chosen_Y, counts), torch.split(healthy_Y, counts), strict=True)
+    done = zip(stretches, _parted(chosen_Y, counts), _parted(healthy_Y, counts), strict=True)
     for stretch, chosen, healthy in done:
         stretch.block.take(stretch, chosen.view(-1, stretch.width), healthy.view(-1, stretch.width))
 
 
-def _with_copies(decoder: ImageDecoder, stretch: Stretch, states_YD: Tensor, logits_YV: Tensor) -> Tensor:
-    guidance = stretch.block.job.request.guidance
-    assert guidance is not None
-    held_PTS = stretch.block.held_PTS
-    if held_PTS is None:
-        return logits_YV
-    return decoder.copy(logits_YV, states_YD, stretch.of_places(held_PTS), guidance)
+def _guidance(stretches: Sequence[Stretch], states_YD: Tensor) -> float | Tensor:
+    """One number, or one for each of the states."""
+    each = [stretch.block.job.request.guidance for stretch in stretches]
+    if len(set(each)) == 1:
+        assert each[0] is not None
+        return each[0]
+    rows = [value for stretch, value in zip(stretches, each, strict=True) for _ in range(stretch.count)]
+    return torch.tensor(rows, device=states_YD.device)[:, None]
 
 
 def _sample(stretches: Sequence[Stretch], logits_YV: Tensor) -> Tensor:
@@ -75,6 +75,10 @@ def _sample(stretches: Sequence[Stretch], logits_YV: Tensor) -> Tensor:
         index = torch.tensor(where, device=keys_Y.device).nonzero()[:, 0]
         chosen_Y[index] = sample(logits_YV[index], keys_Y[index], way)
     return chosen_Y
+
+
+def _parted(x: Tensor, counts: list[int]) -> Sequence[Tensor]:
+    return [x] if len(counts) == 1 else torch.split(x, counts)
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

@@ -56,13 +56,16 @@ class DrawStream:
             self._cancelled = True
         self._on_cancel()
 
-    def send(self, event: Event) -> None:
-        """Add an event; the engine's side. After `Done` or `Failed` nothing more is taken."""
+    def send(self, *events: Event) -> None:
+        """Add events, waking who waits only once; the engine's side. After `Done` or `Failed` nothing more is taken."""
         with self._ready:
             if self._ended:
                 return
-            self._events.append(event)
-            self._ended = isinstance(event, Done | Failed)
+            for event in events:
+                self._events.append(event)
+                self._ended = isinstance(event, Done | Failed)
+                if self._ended:
+                    break
             waiting, self._waiting = self._waiting, []
             self._ready.notify_all()
         for loop, future in waiting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 import torch
@@ -53,11 +54,13 @@ class Convolution:
     def __call__(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, *, padding: int, stride: int = 1
     ) -> Tensor:
-        if not _can_keep(x, weight):
+        if torch.is_grad_enabled() or x.dtype != torch.float32 or not is_onednns(x):
             return F.conv2d(x, weight, bias, stride, padding)
         version = version_of(weight)
         kept = self._kept
         if kept is None or kept[0] != version:
+            if weight.dtype != x.dtype or not FEW <= weight.numel() <= MANY:
+                return F.conv2d(x, weight, bias, stride, padding)
             # With the weight itself, so that no other one can come to lie where it lay.
             weight = weight.detach()
             layout = Layout(weight, x.shape, padding=padding, stride=stride)
@@ -81,15 +84,14 @@ class Conv(nn.Conv2d):
         return self._convolution(x, self.weight, self.bias, padding=padding, stride=stride)
 
 
-def _can_keep(x: Tensor, weight: Tensor) -> bool:
-    if torch.is_grad_enabled() or not FEW <= weight.numel() <= MANY:
-        return False
-    return x.dtype == weight.dtype == torch.float32 and is_onednns(x) and is_onednns(weight)
-
-
 def is_onednns(x: Tensor) -> bool:
     """Whether oneDNN convolves where this lies."""
-    return x.device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return x.is_cpu and _has_onednn()
+
+
+@cache
+def _has_onednn() -> bool:
+    return bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 def version_of(weight: Tensor) -> Version:

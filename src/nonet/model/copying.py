@@ -25,7 +25,7 @@ class CopyGates(nn.Module):
         self.bias = nn.Parameter(torch.full((slots,), WILLING))
 
     def forward(
-        self, logits_XV: Tensor, states_XD: Tensor, held_XS: Tensor, empty: int, scale: float = 1.0
+        self, logits_XV: Tensor, states_XD: Tensor, held_XS: Tensor, empty: int, scale: float | Tensor = 1.0
     ) -> Tensor:
         """Logits with the slots' tokens raised.
 
@@ -34,7 +34,7 @@ class CopyGates(nn.Module):
             states_XD: the states that the logits were made of.
             held_XS: int64, the token that each slot holds at the place that is drawn.
             empty: the token of slots that hold nothing there.
-            scale: guidance; without memory there are no copies, so guidance multiplies them.
+            scale: guidance, for all or (X, 1); without memory there are no copies, so guidance multiplies them.
         """
         there_XS = held_XS != empty
         # Slots run from back to front: what stands behind something is covered by it.

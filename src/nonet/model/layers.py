@@ -27,10 +27,11 @@ class BiasNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dtype == self.bias.dtype:
-            return F.layer_norm(x, self.bias.shape, None, self.bias, EPS)
+        bias = self.bias
+        if x.dtype == bias.dtype:
+            return torch.layer_norm(x, bias.shape, None, bias, EPS)
         # As in training with mixed precision: on a processor torch has no gradients then for a bias without a scale.
-        return (F.layer_norm(x, self.bias.shape, None, None, EPS) + self.bias).to(x.dtype)
+        return (torch.layer_norm(x, bias.shape, None, None, EPS) + bias).to(x.dtype)
 
 
 class ScaleNorm(nn.Module):
@@ -42,7 +43,8 @@ class ScaleNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.bias.shape, self.weight, self.bias, EPS)
+        weight = self.weight
+        return torch.layer_norm(x, weight.shape, weight, self.bias, EPS)
 
 
 class Projection(nn.Module):

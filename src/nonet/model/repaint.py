@@ -159,15 +159,10 @@ def white_ground(pixels_1HW3: Tensor, there_HW: Tensor) -> Tensor:
     return F.avg_pool2d(_grown(whole), 3, 1, 1, count_include_pad=False).permute(0, 2, 3, 1)
 
 
-def _grown(x: Tensor) -> Tensor:
-    """The largest of each 3x3 square of (..., H, W); torch's pooling takes four times as long."""
-    for axis in (-2, -1):
-        grown, last = x.clone(), x.shape[axis] - 1
-        for to, by in ((0, 1), (1, 0)):
-            part = grown.narrow(axis, to, last)
-            torch.maximum(part, x.narrow(axis, by, last), out=part)
-        x = grown
-    return x
+def _grown(x_11HW: Tensor) -> Tensor:
+    """The largest of each 3x3 square: along rows and then along columns, for which torch has faster pooling."""
+    x_1WH = torch.max_pool1d(x_11HW[0], 3, 1, 1).transpose(1, 2)
+    return torch.max_pool1d(x_1WH, 3, 1, 1).transpose(1, 2)[None]
 
 
 def _around(there: Tensor) -> slice:

@@ -185,7 +185,9 @@ class ImageDecoder(nn.Module):
         hint: Tensor = self.hint(memory_PST, self.embed_tokens.weight)
         return hint
 
-    def copy(self, logits_XV: Tensor, states_XD: Tensor, held_XS: Tensor, scale: float = 1.0) -> Tensor:
+    def copy(
+        self, logits_XV: Tensor, states_XD: Tensor, held_XS: Tensor, scale: float | Tensor = 1.0
+    ) -> Tensor:
         """Logits in which remembered tokens are raised (see `CopyGates`); as they are where it copies nothing."""
         if self.copies is None:
             return logits_XV

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nonet.model.seq2seq import ImageDecoder
 
 CrossKV = list[tuple[Tensor, Tensor]]
+Past = tuple[Tensor, Tensor, Tensor]
+"""Of one layer: where keys and values of this step's tokens go, then all keys and all values up to them."""
 
 
 @dataclass(frozen=True)
@@ -85,24 +87,25 @@ def step_states(
     x = decoder.layernorm_embedding(x)
     B, D = x.shape
     heads = decoder.heads
-    spans = _spans([rows.count * rows.width for rows in together])
-    context_spans = _spans([context.rows * rows.width for rows in together for context in rows.contexts])
+    sizes = [rows.count * rows.width for rows in together]
+    context_sizes = [context.rows * rows.width for rows in together for context in rows.contexts]
     contexts = [(context, rows.width) for rows in together for context in rows.contexts]
     biases = [_not_ahead(rows) for rows in together]
+    pasts = [_past_of(rows) for rows in together]
     # Rows of a decoder that takes hints may lie apart in their cache, and must not be multiplied in another way then.
     at_once = decoder.hint is None and x.device.type == "cpu"
     with unplanned_attention(x.device):
         for number, layer in enumerate(decoder.decoder_layers()):
             qkv = layer.self_attn.qkv(layer.self_attn_pre(x)).view(B, 3, heads, D // heads)
             seen = [
-                _attend_past(qkv[span], rows.kv[number], rows, bias, at_once=at_once)
-                for rows, span, bias in zip(together, spans, biases, strict=True)
+                _attend_past(part, past[number], bias, at_once=at_once)
+                for part, past, bias in zip(_parted(qkv, sizes), pasts, biases, strict=True)
             ]
             x = x + layer.self_attn_post(layer.self_attn.out(_joined(seen)))
             q = layer.cross_attn.q(layer.cross_attn_pre(x)).view(B, heads, D // heads)
             seen = [
-                _attend_context(q[span], width, *context.kv[number], context.bias)
-                for (context, width), span in zip(contexts, context_spans, strict=True)
+                _attend_context(part, width, *context.kv[number], context.bias)
+                for part, (context, width) in zip(_parted(q, context_sizes), contexts, strict=True)
             ]
             x = x + layer.cross_attn_post(layer.cross_attn.out(_joined(seen)))
             x = x + layer.glu(x)
@@ -130,13 +133,8 @@ def attention_bias(mask_GS: Tensor, dtype: torch.dtype = torch.float32) -> Tenso
     return bias.masked_fill_(~mask_GS.bool(), float("-inf"))[:, None, None, :]
 
 
-def _spans(counts: Sequence[int]) -> list[slice]:
-    spans = []
-    start = 0
-    for count in counts:
-        spans.append(slice(start, start + count))
-        start += count
-    return spans
+def _parted(x: Tensor, sizes: Sequence[int]) -> Sequence[Tensor]:
+    return [x] if len(sizes) == 1 else x.split_with_sizes(sizes)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:
@@ -157,39 +155,47 @@ def _not_ahead(rows: Rows) -> Tensor | None:
     return bias_WT.triu_(rows.position + 1).to(rows.kv.device)
 
 
-def _attend_past(
-    qkv_X3HE: Tensor, kv_2RHTE: Tensor, rows: Rows, bias_WT: Tensor | None, *, at_once: bool
-) -> Tensor:
-    """Write keys and values from `position` on, and let each token attend to all up to itself: (X, D).
+def _past_of(rows: Rows) -> list[Past]:
+    kv_L2RHTE = rows.kv[:, :, : rows.count, :, : rows.position + rows.width]
+    written = kv_L2RHTE[..., rows.position :, :].unbind()
+    # All layers' keys and values at once: each of torch's operations is a moment in which another lane may get
+    # Python's lock, and to get it back costs more than these operations themselves.
+    every = kv_L2RHTE.flatten(0, 1).unbind()
+    return list(zip(written, every[::2], every[1::2], strict=True))
+
+
+def _attend_past(qkv_X3HE: Tensor, past: Past, bias_WT: Tensor | None, *, at_once: bool) -> Tensor:
+    """Write keys and values, and let each token attend to all up to itself: (X, D).
 
     `at_once`: all heads of all rows, which lie one behind the other, in one product each of keys and of values. For
     single tokens of many heads that takes less time; a row has the same bits whatever others there are.
     """
-    qkv_BW3HE = qkv_X3HE.view(-1, rows.width, *qkv_X3HE.shape[1:])
-    end = rows.position + rows.width
-    kv_2BHTE = kv_2RHTE[:, : qkv_BW3HE.shape[0]]
-    kv_2BHTE[:, :, :, rows.position : end] = qkv_BW3HE[:, :, 1:].permute(2, 0, 3, 1, 4)
-    k, v = kv_2BHTE[:, :, :, :end]
-    q_BHWE = qkv_BW3HE[:, :, 0].transpose(1, 2).to(k.dtype)
-    if at_once and rows.width == 1:
-        q_XE1 = (q_BHWE.flatten(0, 1) * q_BHWE.shape[-1] ** -0.5).transpose(1, 2)
+    written_2RHWE, k, v = past
+    R, H, W, E = written_2RHWE.shape[1:]
+    qkv_3RHWE = qkv_X3HE.view(R, W, 3, H, E).permute(2, 0, 3, 1, 4)
+    written_2RHWE.copy_(qkv_3RHWE[1:])
+    q_RHWE = _in_type(qkv_3RHWE[0], k.dtype)
+    if at_once and W == 1:
+        q_XE1 = (q_RHWE.flatten(0, 1) * E**-0.5).transpose(1, 2)
         scores_XT1 = torch.bmm(k.flatten(0, 1), q_XE1)
         seen_X1E = torch.bmm(scores_XT1.softmax(1).transpose(1, 2), v.flatten(0, 1))
-        return seen_X1E.view(k.shape[0], -1).to(qkv_X3HE.dtype)
-    seen_BHWE = F.scaled_dot_product_attention(q_BHWE, k, v, attn_mask=bias_WT)
-    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1).to(qkv_X3HE.dtype)
+        return _in_type(seen_X1E.view(R, H * E), qkv_X3HE.dtype)
+    seen_RHWE = F.scaled_dot_product_attention(q_RHWE, k, v, attn_mask=bias_WT)
+    return _in_type(seen_RHWE.transpose(1, 2).reshape(R * W, H * E), qkv_X3HE.dtype)
 
 
 def _attend_context(q_XHE: Tensor, width: int, k_GHSE: Tensor, v_GHSE: Tensor, bias: Tensor | None) -> Tensor:
     """Attend to one context, or G equal parts of the rows to G contexts: (X, D)."""
-    G, dtype = k_GHSE.shape[0], q_XHE.dtype
-    q_XHE = q_XHE.to(k_GHSE.dtype)
-    if G == 1:
+    X, H, E = q_XHE.shape
+    rows = X // width
+    if k_GHSE.shape[0] == 1 and rows > 1:
         # A row at a time, keys repeated by a stride of 0. Were all rows multiplied at once, a row's
         # rounding would depend on how many rows there are.
-        q_BHWE = q_XHE.view(-1, width, *q_XHE.shape[1:]).transpose(1, 2)
-        k, v = (t.expand(q_BHWE.shape[0], -1, -1, -1) for t in (k_GHSE, v_GHSE))
-    else:
-        q_BHWE, k, v = q_XHE.view(G, -1, *q_XHE.shape[1:]).transpose(1, 2), k_GHSE, v_GHSE
-    seen_BHWE = F.scaled_dot_product_attention(q_BHWE, k, v, attn_mask=bias)
-    return seen_BHWE.transpose(1, 2).flatten(2).flatten(0, 1).to(dtype)
+        k_GHSE, v_GHSE = (t.expand(rows, -1, -1, -1) for t in (k_GHSE, v_GHSE))
+    q_GHYE = _in_type(q_XHE, k_GHSE.dtype).view(k_GHSE.shape[0], -1, H, E).transpose(1, 2)
+    seen_GHYE = F.scaled_dot_product_attention(q_GHYE, k_GHSE, v_GHSE, attn_mask=bias)
+    return _in_type(seen_GHYE.transpose(1, 2).reshape(X, H * E), q_XHE.dtype)
+
+
+def _in_type(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return x if x.dtype == dtype else x.to(dtype)

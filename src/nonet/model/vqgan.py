@@ -118,7 +118,8 @@ class PositionNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # In channels-last memory the permutes are views, and the norm runs over contiguous numbers.
-        y = F.layer_norm(x.permute(0, 2, 3, 1), self.weight.shape, self.weight, self.bias, 1e-6)
+        weight = self.weight
+        y = torch.layer_norm(x.permute(0, 2, 3, 1), weight.shape, weight, self.bias, 1e-6)
         return y.permute(0, 3, 1, 2)
 
 
