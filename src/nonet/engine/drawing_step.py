@@ -39,6 +39,7 @@ def draw_step(decoder: ImageDecoder, blocks: Sequence[Block], codebook_size: int
         difference_YD = conditional_YD.float() - unconditional_YD.float()
         states_YD = unconditional_YD + (guidance * difference_YD).to(states_YD.dtype)
     logits_YV = decoder.lm_head(states_YD)[:, :codebook_size].float()
+    # All pictures of a model remember something, or none does.
     held = [
         stretch.of_places(held_PTS)
         for stretch in stretches
