@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch.nn import functional as F
 
-from nonet.model.judge import Judge, JudgeConfig
+from nonet.model.judge import Judge, JudgeConfig, _halved
 from nonet.training.judge import contrast
 
 SMALL = JudgeConfig(side=32, widths=(8, 16), text_width=4, width=8)
@@ -17,6 +18,11 @@ def test_scores_are_cosines_and_any_size_is_seen() -> None:
     assert scores.shape == (3, 5)
     assert float(scores.abs().max()) <= 1.0001
     assert torch.allclose(judge.see(torch.rand(2, 32, 32, 3)).norm(dim=-1), torch.ones(2), atol=1e-5)
+
+
+def test_halving_is_torch_s_reduction_by_area() -> None:
+    x = torch.rand(2, 12, 16, 3, generator=torch.manual_seed(1)).permute(0, 3, 1, 2)
+    assert torch.equal(_halved(x), F.interpolate(x, size=(6, 8), mode="area"))
 
 
 def test_it_learns_two_colours() -> None:

