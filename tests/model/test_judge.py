@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional as F
 
-from nonet.model.judge import Judge, JudgeConfig, _halved
+from nonet.model.judge import Judge, JudgeConfig, reduced
 from nonet.training.judge import contrast
 
 SMALL = JudgeConfig(side=32, widths=(8, 16), text_width=4, width=8)
@@ -20,9 +21,10 @@ def test_scores_are_cosines_and_any_size_is_seen() -> None:
     assert torch.allclose(judge.see(torch.rand(2, 32, 32, 3)).norm(dim=-1), torch.ones(2), atol=1e-5)
 
 
-def test_halving_is_torch_s_reduction_by_area() -> None:
-    x = torch.rand(2, 12, 16, 3, generator=torch.manual_seed(1)).permute(0, 3, 1, 2)
-    assert torch.equal(_halved(x), F.interpolate(x, size=(6, 8), mode="area"))
+@pytest.mark.parametrize("side", [12, 8, 6, 4])
+def test_pictures_are_reduced_by_area(side: int) -> None:
+    x = torch.rand(2, 12, 12, 3, generator=torch.manual_seed(1)).permute(0, 3, 1, 2)
+    assert torch.equal(reduced(x, side), F.interpolate(x, size=(side, side), mode="area"))
 
 
 def test_it_learns_two_colours() -> None:

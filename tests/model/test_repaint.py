@@ -101,9 +101,9 @@ def test_ground_is_followed_around_corners_as_far_as_it_may_be() -> None:
     assert float(ground[end + 3]) == 0
 
 
-@pytest.mark.parametrize("size", [(88, 70), (1, 5), (2, 2)])
-def test_growing_is_pooling_of_3_by_3(size: tuple[int, int]) -> None:
-    x = torch.rand(1, 1, *size, generator=torch.manual_seed(1))
+@pytest.mark.parametrize("size", [(1, 1, 88, 70), (1, 1, 1, 5), (2, 3, 2, 2)])
+def test_growing_is_pooling_of_3_by_3(size: tuple[int, ...]) -> None:
+    x = torch.rand(size, generator=torch.manual_seed(1))
     assert torch.equal(repaint._grown(x), torch.nn.functional.max_pool2d(x, 3, 1, 1))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from nonet.engine.block import Block, Stretch
 from nonet.engine.sampling import sample
 from nonet.model.seq2seq import ImageDecoder
-from nonet.model.stepping import step_states
+from nonet.model.stepping import joined, parted, step_states
 
 
 def draw_step(decoder: ImageDecoder, blocks: Sequence[Block], codebook_size: int) -> None:
@@ -25,17 +25,17 @@ def draw_step(decoder: ImageDecoder, blocks: Sequence[Block], codebook_size: int
     """
     stretches = [stretch for block in blocks for stretch in block.stretches()]
     hints = [hint_XD for stretch in stretches if (hint_XD := stretch.hint_XD) is not None]
-    fed_X = _joined([stretch.fed_X for stretch in stretches])
-    states_XD = step_states(decoder, fed_X, [s.rows for s in stretches], _joined(hints) if hints else None)
+    fed_X = joined([stretch.fed_X for stretch in stretches])
+    states_XD = step_states(decoder, fed_X, [s.rows for s in stretches], joined(hints) if hints else None)
     # For all stretches at once: each of torch's operations is a moment in which another lane may take Python's lock.
     counts = [stretch.count for stretch in stretches]
-    parts = iter(_parted(states_XD, [s.count for s in stretches for _ in s.block.contexts]))
+    parts = iter(parted(states_XD, [s.count for s in stretches for _ in s.block.contexts]))
     pairs = [[next(parts) for _ in stretch.block.contexts] for stretch in stretches]
-    conditional_YD = states_YD = _joined([pair[0] for pair in pairs])
+    conditional_YD = states_YD = joined([pair[0] for pair in pairs])
     guidance = _guidance(stretches, states_YD)
     if any(len(pair) > 1 for pair in pairs):
         # Without guidance a picture has no unconditional part, and no difference.
-        unconditional_YD = _joined([pair[-1] for pair in pairs])
+        unconditional_YD = joined([pair[-1] for pair in pairs])
         difference_YD = conditional_YD.float() - unconditional_YD.float()
         states_YD = unconditional_YD + (guidance * difference_YD).to(states_YD.dtype)
     logits_YV = decoder.lm_head(states_YD)[:, :codebook_size].float()
@@ -46,11 +46,11 @@ def draw_step(decoder: ImageDecoder, blocks: Sequence[Block], codebook_size: int
         if (held_PTS := stretch.block.held_PTS) is not None
     ]
     if held:
-        logits_YV = decoder.copy(logits_YV, conditional_YD, _joined(held), guidance)
+        logits_YV = decoder.copy(logits_YV, conditional_YD, joined(held), guidance)
     # A sum is finite when all of its parts are.
     healthy_Y = logits_YV.sum(1).isfinite()
     chosen_Y = _sample(stretches, logits_YV)
-    done = zip(stretches, _parted(chosen_Y, counts), _parted(healthy_Y, counts), strict=True)
+    done = zip(stretches, parted(chosen_Y, counts), parted(healthy_Y, counts), strict=True)
     for stretch, chosen, healthy in done:
         stretch.block.take(stretch, chosen.view(-1, stretch.width), healthy.view(-1, stretch.width))
 
@@ -66,7 +66,7 @@ def _guidance(stretches: Sequence[Stretch], states_YD: Tensor) -> float | Tensor
 
 
 def _sample(stretches: Sequence[Stretch], logits_YV: Tensor) -> Tensor:
-    keys_Y = _joined([stretch.of_places(stretch.block.keys_PT) for stretch in stretches])
+    keys_Y = joined([stretch.of_places(stretch.block.keys_PT) for stretch in stretches])
     ways = {stretch.block.sampling for stretch in stretches}
     if len(ways) == 1:
         return sample(logits_YV, keys_Y, ways.pop())
@@ -76,11 +76,3 @@ def _sample(stretches: Sequence[Stretch], logits_YV: Tensor) -> Tensor:
         index = torch.tensor(where, device=keys_Y.device).nonzero()[:, 0]
         chosen_Y[index] = sample(logits_YV[index], keys_Y[index], way)
     return chosen_Y
-
-
-def _parted(x: Tensor, counts: list[int]) -> Sequence[Tensor]:
-    return [x] if len(counts) == 1 else torch.split(x, counts)
-
-
-def _joined(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(list(parts))

@@ -57,11 +57,7 @@ class Judge(nn.Module):
 
     def see(self, pixels_BHWC: Tensor) -> Tensor:
         """Normalised embeddings (B, width) of pixels in [0, 1], any square size."""
-        x = pixels_BHWC.permute(0, 3, 1, 2)
-        if x.shape[-1] == 2 * self.config.side:
-            x = _halved(x)
-        elif x.shape[-1] != self.config.side:
-            x = F.interpolate(x, size=(self.config.side, self.config.side), mode="area")
+        x = reduced(pixels_BHWC.permute(0, 3, 1, 2), self.config.side)
         x = F.pixel_unshuffle(x * 2 - 1, 4).contiguous(memory_format=torch.channels_last)
         x = self.norm(self.tower(x)).flatten(2)
         return F.normalize(self.head(torch.cat([x.mean(-1), x.amax(-1)], dim=-1)), dim=-1)
@@ -75,7 +71,12 @@ class Judge(nn.Module):
         return self.see(pixels_BHWC) @ self.read(sentences_CE).T
 
 
-def _halved(x_BCHW: Tensor) -> Tensor:
-    """The mean of each 2x2 square, a quarter of the time of torch's pooling of three channels side by side."""
-    top = x_BCHW[..., ::2, ::2] + x_BCHW[..., ::2, 1::2]
-    return (top + x_BCHW[..., 1::2, ::2] + x_BCHW[..., 1::2, 1::2]) / 4
+def reduced(x_BCHW: Tensor, side: int) -> Tensor:
+    """Squares at another side, each place the mean of those that it stands for."""
+    if x_BCHW.shape[-1] == side:
+        return x_BCHW
+    if x_BCHW.shape[-1] == 2 * side:
+        # A quarter of the time of torch's pooling of three channels side by side.
+        top = x_BCHW[..., ::2, ::2] + x_BCHW[..., ::2, 1::2]
+        return (top + x_BCHW[..., 1::2, ::2] + x_BCHW[..., 1::2, 1::2]) / 4
+    return F.interpolate(x_BCHW, size=(side, side), mode="area")

@@ -159,10 +159,10 @@ def white_ground(pixels_1HW3: Tensor, there_HW: Tensor) -> Tensor:
     return F.avg_pool2d(_grown(whole), 3, 1, 1, count_include_pad=False).permute(0, 2, 3, 1)
 
 
-def _grown(x_11HW: Tensor) -> Tensor:
+def _grown(x_BCHW: Tensor) -> Tensor:
     """The largest of each 3x3 square: along rows and then along columns, for which torch has faster pooling."""
-    x_1WH = torch.max_pool1d(x_11HW[0], 3, 1, 1).transpose(1, 2)
-    return torch.max_pool1d(x_1WH, 3, 1, 1).transpose(1, 2)[None]
+    x_NWH = torch.max_pool1d(x_BCHW.flatten(0, 1), 3, 1, 1).transpose(1, 2)
+    return torch.max_pool1d(x_NWH, 3, 1, 1).transpose(1, 2).view(x_BCHW.shape)
 
 
 def _around(there: Tensor) -> slice:

@@ -81,7 +81,7 @@ def step_states(
     """
     positions = decoder.embed_positions.weight
     x = F.embedding(tokens_B, decoder.embed_tokens.weight)
-    x = x + _joined([_places(positions, rows) for rows in together])
+    x = x + joined([_places(positions, rows) for rows in together])
     if hint_BD is not None:
         x = x + hint_BD
     x = decoder.layernorm_embedding(x)
@@ -99,15 +99,15 @@ def step_states(
             qkv = layer.self_attn.qkv(layer.self_attn_pre(x)).view(B, 3, heads, D // heads)
             seen = [
                 _attend_past(part, past[number], bias, at_once=at_once)
-                for part, past, bias in zip(_parted(qkv, sizes), pasts, biases, strict=True)
+                for part, past, bias in zip(parted(qkv, sizes), pasts, biases, strict=True)
             ]
-            x = x + layer.self_attn_post(layer.self_attn.out(_joined(seen)))
+            x = x + layer.self_attn_post(layer.self_attn.out(joined(seen)))
             q = layer.cross_attn.q(layer.cross_attn_pre(x)).view(B, heads, D // heads)
             seen = [
                 _attend_context(part, width, *context.kv[number], context.bias)
-                for part, (context, width) in zip(_parted(q, context_sizes), contexts, strict=True)
+                for part, (context, width) in zip(parted(q, context_sizes), contexts, strict=True)
             ]
-            x = x + layer.cross_attn_post(layer.cross_attn.out(_joined(seen)))
+            x = x + layer.cross_attn_post(layer.cross_attn.out(joined(seen)))
             x = x + layer.glu(x)
     states: Tensor = decoder.final_norm(x)
     return states
@@ -133,12 +133,14 @@ def attention_bias(mask_GS: Tensor, dtype: torch.dtype = torch.float32) -> Tenso
     return bias.masked_fill_(~mask_GS.bool(), float("-inf"))[:, None, None, :]
 
 
-def _parted(x: Tensor, sizes: Sequence[int]) -> Sequence[Tensor]:
+def parted(x: Tensor, sizes: Sequence[int]) -> Sequence[Tensor]:
+    """Successive parts of these sizes; nothing is done for a single one."""
     return [x] if len(sizes) == 1 else x.split_with_sizes(sizes)
 
 
-def _joined(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """The parts one after another; nothing is done for a single one."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def _places(positions_TD: Tensor, rows: Rows) -> Tensor:

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from nonet.data.composer import Composer
-from nonet.model.judge import Judge, JudgeConfig
+from nonet.model.judge import Judge, JudgeConfig, reduced
 from nonet.training.optim import EMA, generator_state, precision, schedule, set_rate
 from nonet.training.sheets import grid_sheet
 from nonet.training.textside import TextSide
@@ -79,9 +79,7 @@ class JudgeTrainee:
 
     def soften(self, pixels_BHWC: Tensor) -> Tensor:
         """At the judge's own side, some of them blurred, all a little brighter or darker."""
-        image = F.interpolate(
-            pixels_BHWC.permute(0, 3, 1, 2), size=(self.config.side, self.config.side), mode="area"
-        )
+        image = reduced(pixels_BHWC.permute(0, 3, 1, 2), self.config.side)
         blurred = F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
         draws = torch.rand(len(image), 2, generator=self.generator).to(image.device)
         chosen = (draws[:, 0] < self.settings.soften)[:, None, None, None]
